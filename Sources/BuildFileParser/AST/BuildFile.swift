@@ -1,0 +1,56 @@
+/// A parsed build file: nothing in it is expanded yet.
+public struct BuildFile: Sendable, Hashable {
+    /// What the directives at the top of the file say.
+    public var directives: Directives
+    /// The `ARG` instructions before the first `FROM`.
+    public var globalArguments: [Located<ArgInstruction>]
+    /// At least one, in the order of the file.
+    public var stages: [Stage]
+
+    public init(directives: Directives, globalArguments: [Located<ArgInstruction>], stages: [Stage]) {
+        self.directives = directives
+        self.globalArguments = globalArguments
+        self.stages = stages
+    }
+}
+
+/// The parser directives (`# name=value` lines before anything else).
+public struct Directives: Sendable, Hashable {
+    /// The frontend image that the file asks for.
+    public var syntax: Located<String>?
+    /// The character that escapes and continues lines: a backslash or a backtick.
+    public var escape: Character
+    /// The text of the `check` directive.
+    public var check: Located<String>?
+
+    public init(syntax: Located<String>? = nil, escape: Character = "\\", check: Located<String>? = nil) {
+        self.syntax = syntax
+        self.escape = escape
+        self.check = check
+    }
+}
+
+/// A `FROM` and what follows it.
+public struct Stage: Sendable, Hashable {
+    public var from: Located<FromInstruction>
+    public var instructions: [Located<Instruction>]
+
+    public init(from: Located<FromInstruction>, instructions: [Located<Instruction>]) {
+        self.from = from
+        self.instructions = instructions
+    }
+}
+
+/// `FROM [--platform=…] image [AS name]`.
+public struct FromInstruction: Sendable, Hashable {
+    public var image: Word
+    public var platform: Word?
+    /// As written; names compare without case.
+    public var name: Located<String>?
+
+    public init(image: Word, platform: Word?, name: Located<String>?) {
+        self.image = image
+        self.platform = platform
+        self.name = name
+    }
+}

@@ -1,0 +1,4 @@
+#ifndef SWBUILD_CSHIMS_FILES_H
+#define SWBUILD_CSHIMS_FILES_H
+
+#endif

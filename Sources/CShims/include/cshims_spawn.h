@@ -1,0 +1,4 @@
+#ifndef SWBUILD_CSHIMS_SPAWN_H
+#define SWBUILD_CSHIMS_SPAWN_H
+
+#endif
