@@ -26,7 +26,8 @@ public struct Digest: Sendable, Hashable {
         self = hasher.finalize()
     }
 
-    fileprivate init(bytes: some Sequence<UInt8>) {
+    /// Takes the 32 bytes of a computed sha256.
+    public init(sha256 bytes: some Sequence<UInt8>) {
         var digits: [UInt8] = []
         digits.reserveCapacity(64)
         for byte in bytes {
@@ -74,7 +75,7 @@ extension Digest {
 
         /// The digest of all that was added.
         public consuming func finalize() -> Digest {
-            Digest(bytes: hash.finalize())
+            Digest(sha256: hash.finalize())
         }
     }
 }

@@ -1,0 +1,91 @@
+import BuildFileParser
+import LayerDiff
+import OCI
+
+/// A directory of the host as a source, less what its ignore file excludes.
+final class ContextTree: SourceTree {
+    private let directory: Directory
+    private let rules: IgnoreRules?
+    private let hashes: ContentHashes
+    /// How messages call this tree.
+    let name: String
+
+    init(path: String, name: String, rules: IgnoreRules?, hashes: ContentHashes) throws {
+        directory = try Directory(path: path)
+        self.rules = rules
+        self.hashes = hashes
+        self.name = name
+    }
+
+    /// Whether an ignore file hides anything.
+    var isFiltered: Bool { rules?.isEmpty == false }
+
+    private func verdict(_ path: ContainerPath) -> IgnoreRules.Verdict {
+        guard let rules, !path.isRoot else { return .included }
+        return rules.verdict(for: path.bytes)
+    }
+
+    /// The line of the ignore file that excludes a path.
+    func ignoringLine(_ path: ContainerPath) -> Int? {
+        let verdict = verdict(path)
+        return verdict.ignored ? verdict.line : nil
+    }
+
+    private func node(
+        _ path: ContainerPath,
+        _ status: FileStatus,
+        _ verdict: IgnoreRules.Verdict
+    ) throws -> SourceNode? {
+        let isIgnored = verdict.ignored
+        if isIgnored {
+            guard status.kind == .directory, rules?.mayContainExceptions(below: path.bytes) == true else { return nil }
+        }
+        let kind: TreeEntry.Kind
+        switch status.kind {
+        case .file: kind = .file(size: status.size)
+        case .directory: kind = .directory(opaque: false)
+        case .symlink: kind = .symlink(target: try directory.readLink(path))
+        case .characterDevice: kind = .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
+        case .blockDevice: kind = .blockDevice(major: status.deviceMajor, minor: status.deviceMinor)
+        case .fifo: kind = .fifo
+        case .socket: return nil
+        }
+        let entry = TreeEntry(
+            path: path,
+            kind: kind,
+            mode: status.mode,
+            uid: 0,
+            gid: 0,
+            modified: status.modified.seconds
+        )
+        let isShared = status.linkCount > 1 && status.kind == .file
+        return SourceNode(
+            entry: entry,
+            identity: isShared ? SourceNode.Identity(first: status.device, second: status.inode, path: nil) : nil,
+            isImplicit: isIgnored,
+            status: status
+        )
+    }
+
+    func node(_ path: ContainerPath) throws -> SourceNode? {
+        guard let status = try directory.status(path) else { return nil }
+        return try node(path, status, verdict(path))
+    }
+
+    func children(_ path: ContainerPath) throws -> [SourceNode] {
+        let parent = verdict(path)
+        var result: [SourceNode] = []
+        for item in try directory.list(path) {
+            let child = path.appending(item.name)
+            let verdict = rules?.verdict(for: child.bytes, parent: parent) ?? .included
+            if let node = try node(child, item.status, verdict) { result.append(node) }
+        }
+        return result
+    }
+
+    func content(_ node: SourceNode) throws -> ContentSource { .file(directory, node.entry.path) }
+
+    func digest(_ node: SourceNode) throws -> Digest {
+        try hashes.digest(of: node, in: directory)
+    }
+}

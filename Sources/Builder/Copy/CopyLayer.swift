@@ -1,0 +1,258 @@
+import LayerDiff
+import OCI
+
+/// Puts a selection at its destination: the entries of the layer that a COPY or ADD leaves.
+struct CopyLayer {
+    private let step: CopyStep
+    /// The file system that is copied onto; `nil` with `--link`, where the layer stands alone.
+    private let stack: LayerStack?
+    private let owner: (uid: UInt32, gid: UInt32)?
+    private let mode: ModeChange?
+    /// The modification time of directories that the step makes.
+    private let now: Int64
+    private var entries: [ContainerPath: Placed] = [:]
+
+    private struct Placed {
+        var entry: LayerEntry
+        var identity: Link?
+    }
+
+    private struct Link: Hashable {
+        var tree: Int
+        var identity: SourceNode.Identity
+    }
+
+    init(step: CopyStep, stack: LayerStack?, owner: (uid: UInt32, gid: UInt32)?, now: Int64) {
+        self.step = step
+        self.stack = stack
+        self.owner = owner
+        self.now = now
+        mode = step.mode.flatMap(ModeChange.init(parsing:))
+    }
+
+    /// The layer's entries in byte order.
+    static func entries(
+        of selection: Selection,
+        step: CopyStep,
+        onto stack: LayerStack?,
+        owner: (uid: UInt32, gid: UInt32)?,
+        now: Int64
+    ) throws -> [LayerEntry] {
+        var layer = CopyLayer(step: step, stack: stack, owner: owner, now: now)
+        try layer.place(selection)
+        return layer.finish()
+    }
+
+    // MARK: What is there
+
+    private func existing(_ path: ContainerPath) -> TreeEntry? {
+        if let placed = entries[path] { return placed.entry.entry }
+        // What was placed in the way of a directory hides what is below that.
+        var ancestor = path.parent
+        while let current = ancestor {
+            if let placed = entries[current], !placed.entry.entry.isDirectory { return nil }
+            ancestor = current.parent
+        }
+        return stack?.lookup(path)?.entry
+    }
+
+    /// Follows links of what is there and of what was placed.
+    private func resolve(_ path: ContainerPath) throws -> ContainerPath {
+        var result = path
+        for _ in 0..<40 {
+            let resolved = try stack?.resolve(result, followLast: true) ?? result
+            guard let link = firstPlacedLink(of: resolved) else { return resolved }
+            result = link
+        }
+        throw CopyError.tooManyLinks(path)
+    }
+
+    private func firstPlacedLink(of path: ContainerPath) -> ContainerPath? {
+        guard step.link == false else { return nil }
+        var current = ContainerPath.root
+        for (position, component) in path.components.enumerated() {
+            current = current.appending(component)
+            guard case .symlink(let target)? = entries[current]?.entry.entry.kind else { continue }
+            let rest = path.components.dropFirst(position + 1).joined(separator: [0x2F])
+            let base = target.first == 0x2F ? [] : (current.parent ?? .root).bytes
+            return ContainerPath(cleaning: base + [0x2F] + target + [0x2F] + rest)
+        }
+        return nil
+    }
+
+    private func isDirectory(_ path: ContainerPath) -> Bool {
+        path.isRoot || existing(path)?.isDirectory == true
+    }
+
+    // MARK: Placing
+
+    private mutating func place(_ selection: Selection) throws {
+        let destination = try resolve(ContainerPath(step.destination))
+        let isDirectoryName = step.destination.hasSuffix("/") || selection.needsDirectory
+        for group in selection.groups {
+            switch group.form {
+            case .file:
+                guard let item = group.items.first else { continue }
+                let intoDirectory = isDirectoryName || isDirectory(destination)
+                let target = intoDirectory ? destination.appending(item.relative.bytes) : destination
+                try makeParents(of: target)
+                try place(item, at: target, from: selection, replacing: false)
+            case .directory, .archive:
+                try placeTree(group, at: destination, from: selection)
+            case .tree:
+                try makeDirectory(destination)
+                try placeTree(group, at: destination, from: selection)
+            }
+        }
+        if selection.groups.isEmpty, selection.makesDestination { try makeDirectory(destination) }
+    }
+
+    private mutating func placeTree(
+        _ group: Selection.Group,
+        at destination: ContainerPath,
+        from selection: Selection
+    ) throws {
+        let replaces = group.form == .archive
+        if replaces { try makeDirectory(destination) }
+        // Where each directory of the source went: a link to a directory leads its contents elsewhere.
+        var places: [ContainerPath: ContainerPath] = [.root: destination]
+        for item in group.items {
+            guard let parent = item.relative.parent else {
+                try placeTop(item, at: destination, from: selection)
+                continue
+            }
+            let directory = try places[parent] ?? makePlace(parent, below: destination, &places)
+            var target = directory.appending(item.relative.name)
+            if item.node.entry.isDirectory {
+                if case .symlink? = existing(target)?.kind, !step.link {
+                    let resolved = try resolve(target)
+                    if isDirectory(resolved) {
+                        places[item.relative] = resolved
+                        continue
+                    }
+                } else if replaces, isDirectory(target) == false {
+                    target = directory.appending(item.relative.name)
+                }
+                places[item.relative] = target
+            }
+            try makeParents(of: target)
+            try place(item, at: target, from: selection, replacing: replaces)
+        }
+    }
+
+    /// The place of a directory that no item stands for.
+    private mutating func makePlace(
+        _ relative: ContainerPath,
+        below destination: ContainerPath,
+        _ places: inout [ContainerPath: ContainerPath]
+    ) throws -> ContainerPath {
+        let target = try resolve(destination.appending(relative.bytes))
+        try makeDirectory(target)
+        places[relative] = target
+        return target
+    }
+
+    /// The copied directory itself: one that is there keeps its attributes.
+    private mutating func placeTop(_ item: Selection.Item, at target: ContainerPath, from selection: Selection) throws {
+        guard !isDirectory(target) else {
+            try makeParents(of: target)
+            try keep(target)
+            return
+        }
+        if existing(target) != nil { throw CopyError.fileInTheWay(target) }
+        try makeParents(of: target)
+        try place(item, at: target, from: selection, replacing: false)
+    }
+
+    private mutating func place(
+        _ item: Selection.Item,
+        at target: ContainerPath,
+        from selection: Selection,
+        replacing: Bool
+    ) throws {
+        guard !target.isRoot else { return }
+        let old = existing(target)
+        if !replacing, let old, !step.link {
+            if item.node.entry.isDirectory {
+                if !old.isDirectory, !isReplaceable(old) { throw CopyError.fileInTheWay(target) }
+            } else if old.isDirectory {
+                throw CopyError.directoryInTheWay(target)
+            }
+        }
+        var entry = item.node.entry
+        entry.path = target
+        apply(to: &entry)
+        let content: ContentSource = if case .file = entry.kind { try selection.trees[item.tree].content(item.node) } else { .none }
+        let link = item.node.identity.map { Link(tree: item.tree, identity: $0) }
+        entries[target] = Placed(entry: LayerEntry(entry: entry, content: content), identity: link)
+    }
+
+    /// A link gives way to a directory; anything else is the user's to remove.
+    private func isReplaceable(_ entry: TreeEntry) -> Bool {
+        if case .symlink = entry.kind { true } else { false }
+    }
+
+    private func apply(to entry: inout TreeEntry) {
+        if let owner {
+            entry.uid = owner.uid
+            entry.gid = owner.gid
+        }
+        if case .symlink = entry.kind { return }
+        if let mode { entry.mode = mode.applied(to: entry.mode, isDirectory: entry.isDirectory) }
+    }
+
+    // MARK: Directories on the way
+
+    private mutating func makeParents(of path: ContainerPath) throws {
+        guard let parent = path.parent, !parent.isRoot else { return }
+        try makeDirectory(parent)
+    }
+
+    /// Lists a directory and those above it: as they are where they exist, new ones otherwise.
+    private mutating func makeDirectory(_ path: ContainerPath) throws {
+        guard !path.isRoot else { return }
+        if let placed = entries[path], placed.entry.entry.isDirectory { return }
+        try makeParents(of: path)
+        if isDirectory(path) {
+            try keep(path)
+            return
+        }
+        if let old = existing(path), !isReplaceable(old), !step.link { throw CopyError.fileInTheWay(path) }
+        let entry = TreeEntry(
+            path: path,
+            kind: .directory(opaque: false),
+            mode: 0o755,
+            uid: owner?.uid ?? 0,
+            gid: owner?.gid ?? 0,
+            modified: now
+        )
+        entries[path] = Placed(entry: LayerEntry(entry: entry, content: .none))
+    }
+
+    /// Lists a directory that is there, unchanged: a layer names the parents of all that it holds.
+    private mutating func keep(_ path: ContainerPath) throws {
+        guard entries[path] == nil, var entry = existing(path), !path.isRoot else { return }
+        entry.path = path
+        entry.kind = .directory(opaque: false)
+        entries[path] = Placed(entry: LayerEntry(entry: entry, content: .none))
+    }
+
+    // MARK: The result
+
+    /// In byte order; further names of one file become hard links to the first.
+    private func finish() -> [LayerEntry] {
+        var first: [Link: ContainerPath] = [:]
+        return entries.keys.sorted().compactMap { path in
+            guard let placed = entries[path] else { return nil }
+            guard let link = placed.identity else { return placed.entry }
+            guard let target = first[link] else {
+                first[link] = path
+                return placed.entry
+            }
+            var entry = placed.entry
+            entry.entry.kind = .hardLink(target: target)
+            entry.content = .none
+            return entry
+        }
+    }
+}

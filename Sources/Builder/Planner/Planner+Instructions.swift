@@ -1,0 +1,169 @@
+import BuildFileParser
+import OCI
+
+extension Planner {
+    /// Plans one instruction: a new step, or a line of the configuration.
+    mutating func dispatch(_ instruction: Located<Instruction>, in state: inout StageState) throws(Diagnostic) {
+        switch instruction.value {
+        case .add(let copy): try planCopy(copy, isAdd: true, in: &state)
+        case .copy(let copy): try planCopy(copy, isAdd: false, in: &state)
+        case .run(let run): try planRun(run, in: &state)
+        case .workdir(let word): try planWorkdir(word, in: &state)
+        case .arg(let arg): try declare(arg, in: &state)
+        case .env(let pairs): try setEnvironment(pairs, in: &state)
+        case .label(let pairs): try setLabels(pairs, in: &state)
+        case .cmd(let form): setCommand(form, in: &state)
+        case .entrypoint(let form): setEntrypoint(form, in: &state)
+        case .expose(let words): try expose(words, in: &state)
+        case .volume(let words): try addVolumes(words, in: &state)
+        case .user(let word): try setUser(word, in: &state)
+        case .stopsignal(let word): try setStopSignal(word, in: &state)
+        case .shell(let arguments):
+            state.config.runtime.shell = arguments
+            state.note(HistoryText.list("SHELL", arguments))
+        case .healthcheck(let check): setHealthcheck(check, in: &state)
+        case .maintainer(let name):
+            state.config.author = name
+            state.note("MAINTAINER \(name)")
+        case .onbuild(let trigger):
+            // A line of the configuration only: it leaves no history, as other builders have it.
+            state.config.runtime.onBuild.append(trigger.text)
+        }
+    }
+
+    private func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
+        let before = state.scope
+        var texts: [String] = []
+        for declaration in arg.declarations {
+            let name = declaration.name.value
+            var ownDefault: String?
+            if let word = declaration.defaultValue { ownDefault = try word.expand { before[$0] }.text }
+            let value = arguments.value(of: name, default: ownDefault)
+            state.scope.declareArgument(name, value: value)
+            texts.append(value.map { "\(name)=\($0)" } ?? name)
+        }
+        state.note("ARG " + texts.joined(separator: " "))
+    }
+
+    private func expanded(
+        _ pairs: [KeyValue],
+        in scope: VariableScope
+    ) throws(Diagnostic) -> [(name: String, value: String)] {
+        var result: [(name: String, value: String)] = []
+        for pair in pairs {
+            let key = try pair.key.expand { scope[$0] }.text
+            let value = try pair.value.expand { scope[$0] }.text
+            result.append((key, value))
+        }
+        return result
+    }
+
+    private func setEnvironment(_ pairs: [KeyValue], in state: inout StageState) throws(Diagnostic) {
+        let values = try expanded(pairs, in: state.scope)
+        for (pair, value) in zip(pairs, values) {
+            guard !value.name.isEmpty else {
+                throw Diagnostic("ENV needs a name before '='", at: pair.key.range)
+            }
+            state.scope.setEnvironment(value.name, to: value.value)
+            state.config.runtime.setEnvironment(value.name, to: value.value)
+        }
+        state.note(HistoryText.pairs("ENV", values))
+    }
+
+    private func setLabels(_ pairs: [KeyValue], in state: inout StageState) throws(Diagnostic) {
+        let values = try expanded(pairs, in: state.scope)
+        var labels = state.config.runtime.labels
+        for value in values { labels[value.name] = value.value }
+        state.config.runtime.labels = labels
+        state.note(HistoryText.pairs("LABEL", values))
+    }
+
+    private func arguments(of form: CommandForm, in state: StageState) -> [String] {
+        switch form {
+        case .exec(let arguments): arguments
+        case .shell(let text): state.shell + [text]
+        }
+    }
+
+    private func setCommand(_ form: CommandForm, in state: inout StageState) {
+        let list = arguments(of: form, in: state)
+        state.config.runtime.command = list
+        state.hasOwnCommand = true
+        state.note(HistoryText.command("CMD", list))
+    }
+
+    private func setEntrypoint(_ form: CommandForm, in state: inout StageState) {
+        let list = arguments(of: form, in: state)
+        state.config.runtime.entrypoint = list
+        if !state.hasOwnCommand { state.config.runtime.command = nil }
+        state.note(HistoryText.command("ENTRYPOINT", list))
+    }
+
+    private func words(_ words: [Word], in scope: VariableScope) throws(Diagnostic) -> [(text: String, word: Word)] {
+        var result: [(text: String, word: Word)] = []
+        for word in words {
+            for expansion in try word.expandToWords({ scope[$0] }) { result.append((expansion.text, word)) }
+        }
+        return result
+    }
+
+    private func expose(_ list: [Word], in state: inout StageState) throws(Diagnostic) {
+        var ports: [String] = []
+        for item in try words(list, in: state.scope) {
+            ports += try PortSpec.expand(item.text, at: item.word.range)
+        }
+        ports.sort()
+        for port in ports { state.config.runtime.expose(port) }
+        state.note(HistoryText.list("EXPOSE", ports))
+    }
+
+    private func addVolumes(_ list: [Word], in state: inout StageState) throws(Diagnostic) {
+        var paths: [String] = []
+        for word in list {
+            let path = try word.expand { [scope = state.scope] in scope[$0] }.text
+            guard !path.isEmpty else { throw Diagnostic("VOLUME needs a path", at: word.range) }
+            paths.append(path)
+        }
+        for path in paths { state.config.runtime.addVolume(path) }
+        state.note(HistoryText.list("VOLUME", paths))
+    }
+
+    private func setUser(_ word: Word, in state: inout StageState) throws(Diagnostic) {
+        let scope = state.scope
+        let user = try word.expand { scope[$0] }.text
+        state.config.runtime.user = user
+        state.note("USER \(user)")
+    }
+
+    private func setStopSignal(_ word: Word, in state: inout StageState) throws(Diagnostic) {
+        let scope = state.scope
+        let signal = try word.expand { scope[$0] }.text
+        guard isKnownSignal(signal) else {
+            throw Diagnostic(
+                "'\(signal)' is no signal",
+                at: word.range,
+                notes: ["expected a name such as SIGTERM or a number from 1 to 64"]
+            )
+        }
+        state.config.runtime.stopSignal = signal
+        state.note("STOPSIGNAL \(signal)")
+    }
+
+    private func setHealthcheck(_ check: Healthcheck, in state: inout StageState) {
+        let test: [String]
+        var options = HealthcheckOptions()
+        switch check {
+        case .none: test = ["NONE"]
+        case .command(.exec(let arguments), let given): (test, options) = (["CMD"] + arguments, given)
+        case .command(.shell(let text), let given): (test, options) = (["CMD-SHELL", text], given)
+        }
+        var members: [String: JSONValue] = ["Test": .strings(test)]
+        let times: [(String, Int64?)] = [
+            ("Interval", options.interval), ("Timeout", options.timeout), ("StartPeriod", options.startPeriod),
+            ("StartInterval", options.startInterval), ("Retries", options.retries.map(Int64.init)),
+        ]
+        for case (let name, let value?) in times where value != 0 { members[name] = .integer(value) }
+        state.config.runtime.healthcheck = .object(members)
+        state.note(HistoryText.healthcheck(test: test, options: options))
+    }
+}

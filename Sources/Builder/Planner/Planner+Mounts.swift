@@ -1,0 +1,232 @@
+import BuildFileParser
+
+/// The fields of one `--mount`, expanded, each taken once.
+private struct MountFields {
+    private var fields: [(key: String, value: String?, range: SourceRange)] = []
+    let range: SourceRange
+
+    init(_ mount: RunInstruction.Mount, scope: VariableScope) throws(Diagnostic) {
+        range = mount.range
+        for field in mount.fields {
+            let key = field.key.value.lowercased()
+            // A stage or context is named literally: the graph must be known before any variable is.
+            if key == "from" { continue }
+            let value = try field.value?.expand { scope[$0] }.text
+            fields.append((key, value, field.value?.range ?? field.key.range))
+        }
+    }
+
+    mutating func take(_ names: String...) throws(Diagnostic) -> (value: String, range: SourceRange)? {
+        guard let index = fields.lastIndex(where: { names.contains($0.key) }) else { return nil }
+        let field = fields[index]
+        fields.removeAll { names.contains($0.key) }
+        guard let value = field.value else {
+            throw Diagnostic("the mount's '\(field.key)' needs a value", at: field.range)
+        }
+        return (value, field.range)
+    }
+
+    /// A boolean that is true where it stands alone; `nil` where it was not given.
+    mutating func takeFlag(_ names: String...) throws(Diagnostic) -> Bool? {
+        guard let index = fields.lastIndex(where: { names.contains($0.key) }) else { return nil }
+        let field = fields[index]
+        fields.removeAll { names.contains($0.key) }
+        switch field.value?.lowercased() {
+        case nil, "true", "1": return true
+        case "false", "0": return false
+        case let other?:
+            throw Diagnostic("'\(other)' is no value of '\(field.key)'", at: field.range, notes: ["expected true or false"])
+        }
+    }
+
+    mutating func takeNumber(_ name: String, radix: Int, default standard: UInt32) throws(Diagnostic) -> UInt32 {
+        guard let field = try take(name) else { return standard }
+        guard let number = UInt32(field.value, radix: radix) else {
+            let kind = radix == 8 ? "an octal number" : "a number"
+            throw Diagnostic("'\(field.value)' is no value of '\(name)'", at: field.range, notes: ["expected \(kind)"])
+        }
+        return number
+    }
+
+    func finish(type: String) throws(Diagnostic) {
+        guard let field = fields.first else { return }
+        throw Diagnostic("a mount of type \(type) has no field '\(field.key)'", at: field.range)
+    }
+}
+
+extension Planner {
+    mutating func planMount(_ mount: RunInstruction.Mount, in state: StageState) throws(Diagnostic) -> MountSpec {
+        var fields = try MountFields(mount, scope: state.scope)
+        let type = try fields.take("type")
+        let target = try fields.take("target", "dst", "destination")
+        let from = mount.fields.last { $0.key.value.lowercased() == "from" }?.value
+        let spec: MountSpec
+        switch type?.value ?? "bind" {
+        case "bind": spec = try planBind(&fields, target: target?.value, from: from, in: state)
+        case "cache": spec = try planCache(&fields, target: target?.value, from: from, in: state)
+        case "tmpfs":
+            let size = try planSize(&fields)
+            spec = MountSpec(target: try path(target?.value, mount, in: state), kind: .tmpfs(size: size))
+        case "secret": spec = try planSecret(&fields, target: target?.value, in: state)
+        case "ssh": spec = try planSSH(&fields, target: target?.value, in: state)
+        case let other:
+            throw Diagnostic(
+                "'\(other)' is no type of mount",
+                at: type?.range ?? mount.range,
+                notes: ["expected bind, cache, tmpfs, secret or ssh"]
+            )
+        }
+        try fields.finish(type: type?.value ?? "bind")
+        guard spec.target != "/" else {
+            throw Diagnostic("a mount's target cannot be the root directory", at: target?.range ?? mount.range)
+        }
+        return spec
+    }
+
+    private func path(
+        _ target: String?,
+        _ mount: RunInstruction.Mount,
+        in state: StageState
+    ) throws(Diagnostic) -> String {
+        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: mount.range) }
+        return containerPath(target, in: state.workingDirectory)
+    }
+
+    private func required(_ target: String?, _ fields: MountFields, in state: StageState) throws(Diagnostic) -> String {
+        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: fields.range) }
+        return containerPath(target, in: state.workingDirectory)
+    }
+
+    private mutating func mountSource(_ from: Word?, in state: StageState) throws(Diagnostic) -> FileSource {
+        if let from { return try fileSource(named: from, in: state, what: "the mount's from") }
+        return .none
+    }
+
+    /// `readonly` and `rw` in all their forms; `nil` where neither was given.
+    private func takeWritable(_ fields: inout MountFields) throws(Diagnostic) -> Bool? {
+        let readOnly = try fields.takeFlag("readonly", "ro")
+        let writable = try fields.takeFlag("readwrite", "rw")
+        if let writable { return writable }
+        return readOnly.map { !$0 }
+    }
+
+    private mutating func planBind(
+        _ fields: inout MountFields,
+        target: String?,
+        from: Word?,
+        in state: StageState
+    ) throws(Diagnostic) -> MountSpec {
+        let path = try required(target, fields, in: state)
+        let source = try fields.take("source", "src")?.value ?? "/"
+        let writable = try takeWritable(&fields) ?? false
+        var origin = try mountSource(from, in: state)
+        if origin == .none {
+            guard request.contextPath != nil else {
+                throw Diagnostic("the mount needs a build context, and this build has none", at: fields.range)
+            }
+            origin = .context(0)
+        }
+        return MountSpec(target: path, kind: .bind(source: origin, path: source, writable: writable))
+    }
+
+    private mutating func planCache(
+        _ fields: inout MountFields,
+        target: String?,
+        from: Word?,
+        in state: StageState
+    ) throws(Diagnostic) -> MountSpec {
+        let path = try required(target, fields, in: state)
+        var sharing = MountSpec.Sharing.shared
+        if let field = try fields.take("sharing") {
+            guard let known = MountSpec.Sharing(rawValue: field.value.lowercased()) else {
+                throw Diagnostic(
+                    "'\(field.value)' is no way to share a cache",
+                    at: field.range,
+                    notes: ["expected shared, private or locked"]
+                )
+            }
+            sharing = known
+        }
+        let cache = MountSpec.Cache(
+            id: try fields.take("id")?.value ?? path,
+            sharing: sharing,
+            source: try mountSource(from, in: state),
+            path: try fields.take("source", "src")?.value ?? "/",
+            mode: try fields.takeNumber("mode", radix: 8, default: 0o755),
+            uid: try fields.takeNumber("uid", radix: 10, default: 0),
+            gid: try fields.takeNumber("gid", radix: 10, default: 0),
+            readOnly: try takeWritable(&fields).map { !$0 } ?? false
+        )
+        return MountSpec(target: path, kind: .cache(cache))
+    }
+
+    private func planSize(_ fields: inout MountFields) throws(Diagnostic) -> UInt64? {
+        guard let field = try fields.take("size") else { return nil }
+        guard let size = ByteSize.parse(field.value) else {
+            throw Diagnostic("'\(field.value)' is no size", at: field.range, notes: ["expected 64m or 1g, say"])
+        }
+        return size
+    }
+
+    private func planSecret(
+        _ fields: inout MountFields,
+        target: String?,
+        in state: StageState
+    ) throws(Diagnostic) -> MountSpec {
+        var id = try fields.take("id")?.value
+        let source = try fields.take("source", "src")?.value
+        let environment = try fields.take("env")?.value
+        if id == nil, let target { id = target.split(separator: "/").last.map(String.init) }
+        guard let id = id ?? source, !id.isEmpty else {
+            throw Diagnostic("a secret needs an id or a target", at: fields.range)
+        }
+        let secret = MountSpec.SecretFile(
+            id: id,
+            required: try fields.takeFlag("required") ?? false,
+            environment: environment,
+            isFile: environment == nil || target != nil,
+            mode: try fields.takeNumber("mode", radix: 8, default: 0o400),
+            uid: try fields.takeNumber("uid", radix: 10, default: 0),
+            gid: try fields.takeNumber("gid", radix: 10, default: 0)
+        )
+        let path = containerPath(target ?? "/run/secrets/\(id)", in: state.workingDirectory)
+        return MountSpec(target: path, kind: .secret(secret))
+    }
+
+    private func planSSH(
+        _ fields: inout MountFields,
+        target: String?,
+        in state: StageState
+    ) throws(Diagnostic) -> MountSpec {
+        let kind = MountSpec.Kind.ssh(
+            id: try fields.take("id")?.value ?? "default",
+            required: try fields.takeFlag("required") ?? false,
+            mode: try fields.takeNumber("mode", radix: 8, default: 0o600),
+            uid: try fields.takeNumber("uid", radix: 10, default: 0),
+            gid: try fields.takeNumber("gid", radix: 10, default: 0)
+        )
+        let path = containerPath(target ?? "/run/buildkit/ssh_agent.0", in: state.workingDirectory)
+        return MountSpec(target: path, kind: kind)
+    }
+}
+
+/// Sizes as people write them: `64m`, `1g`, `512kb`.
+public enum ByteSize {
+    /// The number of bytes, `nil` where the text is no size or too large.
+    public static func parse(_ text: String) -> UInt64? {
+        let lower = text.lowercased()
+        let digits = lower.prefix { $0.isASCII && $0.isNumber }
+        guard let number = UInt64(digits) else { return nil }
+        let shift: UInt64
+        switch lower.dropFirst(digits.count) {
+        case "", "b": shift = 0
+        case "k", "kb", "kib": shift = 10
+        case "m", "mb", "mib": shift = 20
+        case "g", "gb", "gib": shift = 30
+        case "t", "tb", "tib": shift = 40
+        default: return nil
+        }
+        let (result, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
+        return overflow ? nil : result
+    }
+}

@@ -1,0 +1,275 @@
+import BuildFileParser
+import OCI
+
+extension Planner {
+    // MARK: RUN
+
+    mutating func planRun(_ run: RunInstruction, in state: inout StageState) throws(Diagnostic) {
+        let shell = state.shell
+        var arguments: [String]
+        var scriptFile: String?
+        switch run.script {
+        case .arguments(let list): arguments = list
+        case .shell(let text): arguments = shell + [text]
+        case .file(let script):
+            arguments = shell + ["/dev/pipes/\(run.heredocs.first?.name ?? "script")"]
+            scriptFile = script
+        }
+        var mounts: [MountSpec] = []
+        for mount in run.mounts { mounts.append(try planMount(mount, in: state)) }
+        let step = RunStep(
+            base: state.node,
+            arguments: arguments,
+            scriptFile: scriptFile,
+            environment: state.scope.environment,
+            proxyEnvironment: self.arguments.proxies(except: state.scope.declaredArguments),
+            user: state.config.runtime.user,
+            workingDirectory: state.workingDirectory,
+            mounts: mounts,
+            network: try network(run, in: state),
+            hostname: self.arguments.hostname
+        )
+        try checkSecurity(run, in: state)
+        if let device = run.devices.first {
+            throw Diagnostic("RUN --device is not supported yet", at: device.range)
+        }
+        let flags = run.mounts.map { "--mount=\($0.text) " }.joined()
+            + (run.network.map { "--network=\($0.raw) " } ?? "") + (run.security.map { "--security=\($0.raw) " } ?? "")
+        let display = state.nextDisplay("RUN \(flags)\(run.displayText)")
+        var inputs = [state.node]
+        for mount in mounts { if let source = mount.sourceNode { inputs.append(source) } }
+        state.node = add(.run(step), inputs: inputs, display)
+        state.history.append(
+            .layer(state.node, createdBy: "RUN \(state.scope.argumentPrefix)\(arguments.joined(separator: " "))")
+        )
+    }
+
+    private func network(_ run: RunInstruction, in state: StageState) throws(Diagnostic) -> NetworkMode {
+        guard let word = run.network else { return request.network }
+        let scope = state.scope
+        let text = try word.expand { scope[$0] }.text
+        guard let mode = NetworkMode(rawValue: text) else {
+            throw Diagnostic("'\(text)' is no network mode", at: word.range, notes: ["expected default, none or host"])
+        }
+        guard mode != .host || request.network == .host else {
+            throw Diagnostic(
+                "--network=host in the build file is not allowed",
+                at: word.range,
+                notes: ["give --network=host on the command line if the file may use the host's network"]
+            )
+        }
+        return mode == .default ? request.network : mode
+    }
+
+    private func checkSecurity(_ run: RunInstruction, in state: StageState) throws(Diagnostic) {
+        guard let word = run.security else { return }
+        let scope = state.scope
+        let text = try word.expand { scope[$0] }.text
+        switch text {
+        case "sandbox": return
+        case "insecure":
+            throw Diagnostic("--security=insecure is not allowed", at: word.range, notes: ["swbuild confines every step"])
+        default:
+            throw Diagnostic("'\(text)' is no security mode", at: word.range, notes: ["expected sandbox or insecure"])
+        }
+    }
+
+    // MARK: WORKDIR
+
+    mutating func planWorkdir(_ word: Word, in state: inout StageState) throws(Diagnostic) {
+        let scope = state.scope
+        let text = try word.expand { scope[$0] }.text
+        let path = containerPath(text, in: state.workingDirectory)
+        state.config.runtime.workingDirectory = path
+        guard path != "/" else {
+            state.stepNumber += 1
+            state.note("WORKDIR /")
+            return
+        }
+        let step = MakeDirectoryStep(base: state.node, path: path, user: state.config.runtime.user)
+        let display = state.nextDisplay("WORKDIR \(path == text ? text : path)")
+        state.node = add(.makeDirectory(step), inputs: [state.node], display)
+        state.history.append(.layer(state.node, createdBy: "WORKDIR \(path)"))
+    }
+
+    // MARK: COPY and ADD
+
+    mutating func planCopy(
+        _ copy: CopyInstruction,
+        isAdd: Bool,
+        in state: inout StageState
+    ) throws(Diagnostic) {
+        let scope = state.scope
+        func text(_ word: Word) throws(Diagnostic) -> String { try word.expand { scope[$0] }.text }
+        func text(_ word: Word?) throws(Diagnostic) -> String? {
+            guard let word else { return nil }
+            return try text(word)
+        }
+        let keyword = isAdd ? "ADD" : "COPY"
+        var sources: [CopyStep.Source] = []
+        var shown: [String] = []
+        for source in copy.sources {
+            switch source {
+            case .heredoc(let heredoc):
+                let content = try heredoc.expand { scope[$0] }
+                sources.append(.inline(name: heredoc.name, content: content))
+                shown.append("<<\(heredoc.name)")
+            case .path(let word):
+                let path = try text(word)
+                sources.append(try planSource(path, word: word, isAdd: isAdd))
+                shown.append(path)
+            }
+        }
+        let destination = try text(copy.destination)
+        guard !destination.isEmpty else {
+            throw Diagnostic("\(keyword) has an empty destination", at: copy.destination.range)
+        }
+        try checkDestination(destination, of: copy, sources: sources.count, keyword: keyword)
+        let from = try copySource(copy, sources: sources, in: state, keyword: keyword)
+        var excludes: [String] = []
+        for word in copy.excludes { excludes.append(try text(word)) }
+        let owner = try text(copy.chown)
+        let mode = try text(copy.chmod)
+        if let mode { try ModeChange.check(mode, at: copy.chmod?.range) }
+        let step = CopyStep(
+            base: state.node,
+            isAdd: isAdd,
+            from: from,
+            sources: sources,
+            destination: absoluteDestination(destination, in: state),
+            owner: owner?.isEmpty == true ? nil : owner,
+            mode: mode?.isEmpty == true ? nil : mode,
+            excludes: excludes,
+            link: copy.link,
+            parents: copy.parents,
+            unpack: copy.unpack,
+            checksum: try checksum(copy, text: try text(copy.checksum), sources: sources)
+        )
+        let flags = CopyFlags(copy: copy, owner: owner, mode: mode)
+        let operands = (shown + [destination]).joined(separator: " ")
+        let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)")
+        var inputs = [state.node]
+        if case .node(let node) = from { inputs.append(node) }
+        state.node = add(.copy(step), inputs: inputs, display)
+        state.history.append(.layer(state.node, createdBy: "\(keyword) \(flags.history)\(operands)"))
+    }
+
+    private func planSource(_ path: String, word: Word, isAdd: Bool) throws(Diagnostic) -> CopyStep.Source {
+        let isWeb = path.hasPrefix("http://") || path.hasPrefix("https://")
+        guard isAdd else {
+            if isWeb {
+                throw Diagnostic("COPY does not fetch URLs: '\(path)'", at: word.range, notes: ["use ADD"])
+            }
+            return .path(path)
+        }
+        let isRepository = path.hasPrefix("git@") || path.hasPrefix("git://") || path.hasPrefix("ssh://")
+            || (isWeb && (path.hasSuffix(".git") || path.contains(".git#")))
+        if isRepository {
+            throw Diagnostic("ADD of a git repository is not supported yet: '\(path)'", at: word.range)
+        }
+        return isWeb ? .url(path) : .path(path)
+    }
+
+    private func checkDestination(
+        _ destination: String,
+        of copy: CopyInstruction,
+        sources: Int,
+        keyword: String
+    ) throws(Diagnostic) {
+        guard sources > 1, !isDirectoryName(destination) else { return }
+        throw Diagnostic(
+            "\(keyword) with more than one source needs a directory as its destination",
+            at: copy.destination.range,
+            notes: ["end it with a slash: '\(destination)/'"]
+        )
+    }
+
+    private func isDirectoryName(_ path: String) -> Bool {
+        path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.") || path.hasSuffix("/..")
+    }
+
+    private func absoluteDestination(_ destination: String, in state: StageState) -> String {
+        let path = containerPath(destination, in: state.workingDirectory)
+        return isDirectoryName(destination) && path != "/" ? path + "/" : path
+    }
+
+    private mutating func copySource(
+        _ copy: CopyInstruction,
+        sources: [CopyStep.Source],
+        in state: StageState,
+        keyword: String
+    ) throws(Diagnostic) -> FileSource {
+        if let from = copy.from, !from.raw.isEmpty {
+            return try fileSource(named: from, in: state, what: "COPY --from")
+        }
+        let needsContext = sources.contains { if case .path = $0 { true } else { false } }
+        guard needsContext else { return .none }
+        guard request.contextPath != nil else {
+            throw Diagnostic("\(keyword) needs a build context, and this build has none", at: state.origin)
+        }
+        return .context(0)
+    }
+
+    private func checksum(
+        _ copy: CopyInstruction,
+        text: String?,
+        sources: [CopyStep.Source]
+    ) throws(Diagnostic) -> Digest? {
+        guard let text, let range = copy.checksum?.range else { return nil }
+        guard sources.count == 1, case .url = sources[0] else {
+            throw Diagnostic("--checksum needs exactly one source, and that an HTTP one", at: range)
+        }
+        do {
+            return try Digest(parsing: text)
+        } catch {
+            throw Diagnostic("--checksum: \(error)", at: range)
+        }
+    }
+}
+
+/// The flags of COPY and ADD as the history and the metadata show them.
+private struct CopyFlags {
+    let history: String
+    let instruction: String
+
+    init(copy: CopyInstruction, owner: String?, mode: String?) {
+        let chown = owner.map { "--chown=\($0) " } ?? ""
+        let chmod = mode.map { "--chmod=\($0) " } ?? ""
+        let parents = copy.parents ? "--parents " : ""
+        history = parents + chown + chmod
+        instruction =
+            (copy.from.map { "--from=\($0.raw) " } ?? "") + (copy.link ? "--link " : "") + parents + chown + chmod
+            + copy.excludes.map { "--exclude=\($0.raw) " }.joined()
+    }
+}
+
+extension RunInstruction {
+    /// The command as it is shown.
+    var displayText: String {
+        switch script {
+        case .arguments(let list): "[" + list.map(HistoryText.quoted).joined(separator: ", ") + "]"
+        case .shell(let text): text
+        case .file(let script): script
+        }
+    }
+}
+
+extension RunInstruction.Mount {
+    /// The flag's value as written.
+    var text: String {
+        fields.map { field in field.value.map { "\(field.key.value)=\($0.raw)" } ?? field.key.value }
+            .joined(separator: ",")
+    }
+}
+
+extension MountSpec {
+    /// The step whose files the mount shows.
+    var sourceNode: NodeID? {
+        switch kind {
+        case .bind(.node(let node), _, _): node
+        case .cache(let cache):
+            if case .node(let node) = cache.source { node } else { nil }
+        case .bind, .tmpfs, .secret, .ssh: nil
+        }
+    }
+}

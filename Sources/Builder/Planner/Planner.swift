@@ -1,0 +1,351 @@
+import BuildFileParser
+import OCI
+
+/// Where base images come from. The planner asks for each image that the target needs, once.
+public protocol ImageSource {
+    /// The image of a reference or layout for a platform.
+    func resolve(_ source: NamedContext.Source, platform: Platform) throws -> ResolvedImage
+}
+
+/// What the planner makes of a build file: the graph and what the target becomes.
+public struct BuildPlan: Sendable {
+    public var graph: BuildGraph
+    public var result: StageResult
+    /// From the build argument or the environment, as text.
+    public var sourceDateEpoch: String?
+}
+
+/// Turns a build file into the graph of the steps that its target needs. It asks only its image source for anything.
+public struct Planner {
+    let file: BuildFile
+    let request: BuildRequest
+    private let images: any ImageSource
+    var arguments: ArgumentValues
+    var graph = BuildGraph()
+    private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
+    private var planned: [Int: StageState] = [:]
+    private var imageNodes: [ImageKey: NodeID] = [:]
+
+    private struct NodeIdentity: Hashable {
+        var operation: Operation
+        var ignoresCache: Bool
+    }
+
+    private struct ImageKey: Hashable {
+        var source: NamedContext.Source
+        var platform: Platform
+    }
+
+    init(file: BuildFile, request: BuildRequest, images: any ImageSource) throws(Diagnostic) {
+        self.file = file
+        self.request = request
+        self.images = images
+        arguments = ArgumentValues(request: request)
+        try arguments.declareGlobals(file.globalArguments)
+        if let path = request.contextPath {
+            graph.contexts.append(ContextSpec(name: nil, path: path, ignoreFile: request.ignoreFile))
+        }
+    }
+
+    /// Plans the steps that the request's target needs.
+    /// - Throws: ``Diagnostic``.
+    public static func plan(
+        _ file: BuildFile,
+        request: BuildRequest,
+        images: any ImageSource
+    ) throws(Diagnostic) -> BuildPlan {
+        var planner = try Planner(file: file, request: request, images: images)
+        let target = try planner.targetStage()
+        // Referenced stages first and from below, so that a long chain of stages needs no deep recursion.
+        for index in try planner.neededStages(of: target) { _ = try planner.stage(index) }
+        let state = try planner.stage(target)
+        return BuildPlan(
+            graph: planner.graph,
+            result: planner.finish(state),
+            sourceDateEpoch: planner.arguments.sourceDateEpoch
+        )
+    }
+
+    // MARK: Stages
+
+    private func targetStage() throws(Diagnostic) -> Int {
+        guard let target = request.target, !target.isEmpty else { return file.stages.count - 1 }
+        if let index = stageIndex(named: target) { return index }
+        if let number = Int(target), file.stages.indices.contains(number) { return number }
+        let names = file.stages.compactMap { $0.from.value.name?.value }
+        var notes: [String] = []
+        if let near = suggestion(for: target, among: names) { notes.append("did you mean '\(near)'?") }
+        notes.append(names.isEmpty ? "no stage of the file has a name" : "the stages are \(names.joined(separator: ", "))")
+        throw Diagnostic("there is no stage '\(target)' to build", at: nil, notes: notes)
+    }
+
+    func stageIndex(named name: String) -> Int? {
+        let wanted = name.lowercased()
+        return file.stages.firstIndex { $0.from.value.name?.value.lowercased() == wanted }
+    }
+
+    /// The stages that a stage names, directly or through others, in the order of the file.
+    private func neededStages(of target: Int) throws(Diagnostic) -> [Int] {
+        var needed: Set<Int> = [target]
+        var waiting = [target]
+        while let index = waiting.popLast() {
+            for name in try referencedNames(of: file.stages[index]) {
+                let found = stageIndex(named: name) ?? Int(name)
+                guard let found, found < index, found >= 0, needed.insert(found).inserted else { continue }
+                waiting.append(found)
+            }
+        }
+        return needed.sorted()
+    }
+
+    private func referencedNames(of stage: Stage) throws(Diagnostic) -> [String] {
+        var names = [try stage.from.value.image.expand(arguments.globalValue).text]
+        for instruction in stage.instructions {
+            switch instruction.value {
+            case .copy(let copy), .add(let copy):
+                if let from = copy.from { names.append(from.raw) }
+            case .run(let run):
+                for mount in run.mounts {
+                    for field in mount.fields where field.key.value.lowercased() == "from" {
+                        if let value = field.value { names.append(value.raw) }
+                    }
+                }
+            default: break
+            }
+        }
+        return names
+    }
+
+    /// The state at the end of a stage, planned once.
+    mutating func stage(_ index: Int) throws(Diagnostic) -> StageState {
+        if let state = planned[index] { return state }
+        let stage = file.stages[index]
+        var state = try begin(stage, index: index)
+        let triggers = state.config.runtime.onBuild
+        state.config.runtime.onBuild = []
+        var instructions: [Located<Instruction>] = []
+        for text in triggers {
+            do {
+                let trigger = try parseTrigger(text)
+                instructions.append(trigger)
+            } catch {
+                throw Diagnostic(
+                    "the base image's ONBUILD trigger '\(text)' cannot be used: \(error.message)",
+                    at: stage.from.range
+                )
+            }
+        }
+        state.triggerCount = instructions.count
+        instructions += stage.instructions
+        state.stepCount = 1 + instructions.count { $0.value.changesFiles }
+        for (position, instruction) in instructions.enumerated() {
+            state.origin = position < state.triggerCount ? stage.from.range : instruction.range
+            try dispatch(instruction, in: &state)
+        }
+        planned[index] = state
+        return state
+    }
+
+    private mutating func begin(_ stage: Stage, index: Int) throws(Diagnostic) -> StageState {
+        let from = stage.from.value
+        let name = try from.image.expand(arguments.globalValue)
+        guard !name.text.isEmpty else {
+            throw Diagnostic(
+                "FROM \(from.image.raw) names no image: \(name.missing.joined(separator: ", ")) has no value",
+                at: from.image.range,
+                notes: ["give it a default with ARG before the first FROM, or a value with --build-arg"]
+            )
+        }
+        var platform = request.platform
+        if let word = from.platform {
+            let text = try word.expand(arguments.globalValue).text
+            guard let parsed = Platform(parsing: text) else {
+                throw Diagnostic("'\(text)' is no platform", at: word.range, notes: ["expected os/architecture"])
+            }
+            platform = parsed
+        }
+        let display = StepDisplay(
+            name: "FROM \(name.text)",
+            instruction: "FROM \(name.text)",
+            stage: from.name?.value ?? "stage-\(index)",
+            range: stage.from.range,
+            ignoresCache: ignoresCache(stage: from.name?.value, index: index)
+        )
+        if namedContext(name.text) == nil, let base = stageIndex(named: name.text), base < index {
+            var state = try self.stage(base)
+            state.beginStage(index: index, display: display)
+            return state
+        }
+        if name.text == "scratch" {
+            return StageState.scratch(node: add(.scratch, inputs: [], display), platform: platform, index, display)
+        }
+        let node = try imageNode(named: name.text, platform: platform, at: from.image.range, display)
+        guard case .image(let image) = graph.nodes[node.index].operation else {
+            return StageState.scratch(node: node, platform: platform, index, display)
+        }
+        return StageState(node: node, image: graph.images[image], index: index, display: display)
+    }
+
+    private func ignoresCache(stage name: String?, index: Int) -> Bool {
+        switch request.cachePolicy {
+        case .use: false
+        case .ignore: true
+        case .ignoreStages(let stages):
+            stages.contains { $0.lowercased() == name?.lowercased() || $0 == "\(index)" || $0 == "stage-\(index)" }
+        }
+    }
+
+    // MARK: Nodes
+
+    /// Adds a node, or finds the one that does the same already.
+    mutating func add(_ operation: Operation, inputs: [NodeID], _ display: StepDisplay) -> NodeID {
+        let identity = NodeIdentity(operation: operation, ignoresCache: display.ignoresCache)
+        if let node = nodesByIdentity[identity] { return node }
+        let id = NodeID(index: graph.nodes.count)
+        graph.nodes.append(Node(operation: operation, inputs: inputs, display: display))
+        nodesByIdentity[identity] = id
+        return id
+    }
+
+    /// `--build-context` of that name; a name that could be an image is compared as one.
+    func namedContext(_ name: String) -> NamedContext? {
+        if let exact = request.namedContexts.last(where: { $0.name == name }) { return exact }
+        guard let wanted = try? ImageReference(parsing: name).tagged else { return nil }
+        return request.namedContexts.last { context in
+            (try? ImageReference(parsing: context.name))?.tagged == wanted
+        }
+    }
+
+    /// The node of an image by reference or through a named context.
+    mutating func imageNode(
+        named name: String,
+        platform: Platform,
+        at range: SourceRange,
+        _ display: StepDisplay
+    ) throws(Diagnostic) -> NodeID {
+        let source: NamedContext.Source
+        if let context = namedContext(name) {
+            source = context.source
+        } else {
+            do {
+                source = .image(try ImageReference(parsing: name))
+            } catch {
+                throw Diagnostic(
+                    "'\(name)' is no stage, no build context and no image: \(error)",
+                    at: range,
+                    notes: suggestions(for: name)
+                )
+            }
+        }
+        if case .directory(let path) = source {
+            throw Diagnostic(
+                "the build context '\(name)' is the directory \(path), which cannot be a base image",
+                at: range,
+                notes: ["use FROM scratch and COPY --from=\(name) / /"]
+            )
+        }
+        let key = ImageKey(source: source, platform: platform)
+        if let node = imageNodes[key] { return node }
+        let image: ResolvedImage
+        do {
+            image = try images.resolve(source, platform: platform)
+        } catch {
+            throw Diagnostic("cannot use the image '\(name)': \(error)", at: range, notes: suggestions(for: name))
+        }
+        let index = graph.images.firstIndex { $0.descriptor.digest == image.descriptor.digest } ?? graph.images.count
+        if index == graph.images.count { graph.images.append(image) }
+        let node = add(.image(index), inputs: [], display)
+        imageNodes[key] = node
+        return node
+    }
+
+    private func suggestions(for name: String) -> [String] {
+        let names = file.stages.compactMap { $0.from.value.name?.value } + request.namedContexts.map(\.name)
+        return suggestion(for: name, among: names).map { ["did you mean '\($0)'?"] } ?? []
+    }
+
+    /// What a `--from=` or `from=` names, for an instruction of stage `index`.
+    mutating func fileSource(
+        named word: Word,
+        in state: StageState,
+        what: String
+    ) throws(Diagnostic) -> FileSource {
+        let name = word.raw
+        guard !name.contains("$") else {
+            throw Diagnostic("\(what) takes no variables: '\(name)'", at: word.range)
+        }
+        if let context = namedContext(name), case .directory(let path) = context.source {
+            return .context(contextIndex(name: context.name, path: path))
+        }
+        if namedContext(name) == nil {
+            if let index = stageIndex(named: name) {
+                try check(index, isBefore: state.stageIndex, name: name, at: word.range)
+                return .node(try stage(index).node)
+            }
+            if let number = Int(name) {
+                guard file.stages.indices.contains(number) else {
+                    throw Diagnostic(
+                        "\(what) \(name): there is no stage number \(name)",
+                        at: word.range,
+                        notes: ["the stages are numbered from 0 to \(file.stages.count - 1)"]
+                    )
+                }
+                try check(number, isBefore: state.stageIndex, name: name, at: word.range)
+                return .node(try stage(number).node)
+            }
+        }
+        if name.lowercased() == "scratch" {
+            throw Diagnostic("\(what) scratch: there is nothing to take from an empty image", at: word.range)
+        }
+        var display = state.display
+        display.name = "FROM \(name)"
+        display.instruction = "FROM \(name)"
+        return .node(try imageNode(named: name, platform: request.platform, at: word.range, display))
+    }
+
+    private func check(
+        _ index: Int,
+        isBefore current: Int,
+        name: String,
+        at range: SourceRange
+    ) throws(Diagnostic) {
+        if index == current {
+            throw Diagnostic("the stage '\(name)' cannot copy from itself", at: range)
+        }
+        guard index < current else {
+            throw Diagnostic(
+                "the stage '\(name)' comes later in the file",
+                at: range,
+                notes: ["a stage can use only those above it: move '\(name)' up"]
+            )
+        }
+    }
+
+    private mutating func contextIndex(name: String, path: String) -> Int {
+        if let index = graph.contexts.firstIndex(where: { $0.name == name }) { return index }
+        graph.contexts.append(ContextSpec(name: name, path: path, ignoreFile: nil))
+        return graph.contexts.count - 1
+    }
+
+    // MARK: The result
+
+    private func finish(_ state: StageState) -> StageResult {
+        var result = StageResult(node: state.node, config: state.config, history: state.history)
+        var labels = result.config.runtime.labels
+        for label in request.labels { labels[label.name] = label.value }
+        result.config.runtime.labels = labels
+        return result
+    }
+}
+
+extension Instruction {
+    /// Whether the instruction is a step of its own, rather than a line of the configuration.
+    var changesFiles: Bool {
+        switch self {
+        case .add, .copy, .run, .workdir: true
+        case .arg, .cmd, .entrypoint, .env, .expose, .healthcheck, .label, .maintainer, .onbuild, .shell, .stopsignal,
+            .user, .volume:
+            false
+        }
+    }
+}

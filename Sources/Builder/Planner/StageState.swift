@@ -1,0 +1,94 @@
+import BuildFileParser
+import OCI
+
+/// Where the planner stands in a stage.
+struct StageState: Sendable {
+    /// The last step.
+    var node: NodeID
+    var config: ImageConfig
+    var history: [StageResult.HistoryItem]
+    var scope = VariableScope()
+    /// Whether CMD was given in this stage: ENTRYPOINT drops one that was inherited.
+    var hasOwnCommand = false
+    var stageIndex: Int
+    var display: StepDisplay
+    var stepNumber = 1
+    var stepCount = 1
+    var triggerCount = 0
+    /// The place of the instruction being planned.
+    var origin: SourceRange?
+
+    static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    /// A stage on an image.
+    init(node: NodeID, image: ResolvedImage, index: Int, display: StepDisplay) {
+        self.node = node
+        config = image.config
+        history = image.config.history.map { .inherited($0) }
+        stageIndex = index
+        self.display = display
+        for entry in config.runtime.environment {
+            let pair = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            scope.setEnvironment(String(pair[0]), to: pair.count > 1 ? String(pair[1]) : "")
+        }
+        if scope["PATH"] == nil { scope.setEnvironment("PATH", to: Self.defaultPath) }
+    }
+
+    /// A stage on nothing.
+    static func scratch(node: NodeID, platform: Platform, _ index: Int, _ display: StepDisplay) -> StageState {
+        var config = ImageConfig(platform: platform)
+        config.runtime.workingDirectory = "/"
+        config.runtime.setEnvironment("PATH", to: defaultPath)
+        return StageState(node: node, emptyConfig: config, index: index, display: display)
+    }
+
+    private init(node: NodeID, emptyConfig: ImageConfig, index: Int, display: StepDisplay) {
+        self.node = node
+        config = emptyConfig
+        history = []
+        stageIndex = index
+        self.display = display
+        scope.setEnvironment("PATH", to: Self.defaultPath)
+    }
+
+    /// Goes on from the end of another stage.
+    mutating func beginStage(index: Int, display: StepDisplay) {
+        stageIndex = index
+        self.display = display
+        hasOwnCommand = false
+        stepNumber = 1
+    }
+
+    var workingDirectory: String {
+        config.runtime.workingDirectory.isEmpty ? "/" : config.runtime.workingDirectory
+    }
+
+    var shell: [String] { config.runtime.shell ?? ["/bin/sh", "-c"] }
+
+    /// The display of the next step.
+    mutating func nextDisplay(_ instruction: String) -> StepDisplay {
+        stepNumber += 1
+        var result = display
+        result.instruction = instruction
+        result.name = "[\(display.stage) \(stepNumber)/\(stepCount)] \(instruction)"
+        result.range = origin
+        return result
+    }
+
+    mutating func note(_ createdBy: String) {
+        history.append(.metadata(createdBy: createdBy))
+    }
+}
+
+/// A path of the container made absolute and clean, by its text alone.
+func containerPath(_ path: String, in directory: String) -> String {
+    var components: [Substring] = path.hasPrefix("/") ? [] : directory.split(separator: "/")
+    for component in path.split(separator: "/") {
+        switch component {
+        case ".": continue
+        case "..": _ = components.popLast()
+        default: components.append(component)
+        }
+    }
+    return "/" + components.joined(separator: "/")
+}

@@ -1,0 +1,126 @@
+public import OCI
+
+/// All that a build is asked to do: a value that the command line makes and the builder carries out.
+public struct BuildRequest: Sendable {
+    /// The build file's name for messages.
+    public var buildFileName = "Buildfile"
+    /// The build file's bytes.
+    public var buildFile: [UInt8] = []
+    /// The main build context: an absolute path of the host; `nil` where there is none.
+    public var contextPath: String?
+    /// The ignore file's bytes and its name; `nil` where there is none.
+    public var ignoreFile: IgnoreFile?
+    public var tags: [ImageReference] = []
+    /// A stage by name or number; `nil` for the last.
+    public var target: String?
+    /// In the order given; a later one of the same name wins.
+    public var buildArguments: [(name: String, value: String)] = []
+    public var namedContexts: [NamedContext] = []
+    public var labels: [(name: String, value: String)] = []
+    public var annotations: [(name: String, value: String)] = []
+    public var secrets: [Secret] = []
+    public var platform = Platform.host
+    public var cachePolicy = CachePolicy.use
+    public var network = NetworkMode.default
+    public var jobs = 1
+    public var outputs: [OutputSpec] = []
+    /// From the environment; a build argument of that name wins.
+    public var sourceDateEpoch: String?
+    /// Host paths of agent sockets by id.
+    public var sshAgents: [String: String] = [:]
+
+    /// A request that asks for nothing yet.
+    public init() {}
+}
+
+/// An ignore file that applies to a context.
+public struct IgnoreFile: Sendable, Hashable {
+    public var name: String
+    public var bytes: [UInt8]
+
+    /// An ignore file by name and content.
+    public init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+}
+
+/// Which steps may be taken from the cache.
+public enum CachePolicy: Sendable, Hashable {
+    case use
+    case ignore
+    /// Steps of these stages are run again.
+    case ignoreStages([String])
+}
+
+/// What network a step has.
+public enum NetworkMode: String, Sendable, Hashable, CaseIterable {
+    case `default`
+    case none
+    case host
+}
+
+/// `--build-context NAME=VALUE`.
+public struct NamedContext: Sendable, Hashable {
+    /// What a name stands for.
+    public enum Source: Sendable, Hashable {
+        /// An absolute path of the host.
+        case directory(String)
+        case layout(path: String, tag: String?, digest: Digest?)
+        case image(ImageReference)
+    }
+
+    public var name: String
+    public var source: Source
+
+    /// A name and what it stands for.
+    public init(name: String, source: Source) {
+        self.name = name
+        self.source = source
+    }
+}
+
+/// `--secret id=…`.
+public struct Secret: Sendable, Hashable {
+    /// Where a secret's value comes from.
+    public enum Source: Sendable, Hashable {
+        case file(String)
+        case environment(String)
+    }
+
+    public var id: String
+    public var source: Source
+
+    /// A secret and where its value comes from.
+    public init(id: String, source: Source) {
+        self.id = id
+        self.source = source
+    }
+}
+
+/// `--output`: where the result goes beside the store.
+public struct OutputSpec: Sendable, Hashable {
+    /// The form of the result.
+    public enum Kind: Sendable, Hashable {
+        /// An OCI layout, as a directory or in a tar.
+        case oci(tar: Bool)
+        /// An archive for `docker load`.
+        case docker
+        /// The root file system as one tar.
+        case tar
+        /// The root file system in a directory.
+        case local
+    }
+
+    public var kind: Kind
+    /// A path of the host; `-` is standard output.
+    public var destination: String
+    public var compression: BlobCompression
+
+    /// An output of this kind to this place.
+    public init(kind: Kind, destination: String, compression: BlobCompression = .gzip) {
+        self.kind = kind
+        self.destination = destination
+        self.compression = compression
+    }
+}

@@ -1,0 +1,181 @@
+public import OCI
+
+/// A command-line value that does not say what its option needs.
+public struct MalformedOption: Error, Sendable, Hashable, CustomStringConvertible {
+    /// `--secret`.
+    public let option: String
+    /// The value as given.
+    public let value: String
+    /// What was expected.
+    public let expected: String
+
+    /// Names an option, its value and what was expected.
+    public init(option: String, value: String, expected: String) {
+        self.option = option
+        self.value = value
+        self.expected = expected
+    }
+
+    /// One sentence: the option, its value, what was expected.
+    public var description: String { "\(option) \(value): expected \(expected)" }
+}
+
+/// The fields of a value such as `type=oci,dest=PATH`.
+struct OptionFields {
+    private(set) var fields: [(key: String, value: String)]
+
+    init(_ text: String) {
+        fields = text.split(separator: ",").map { part in
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (pair[0].lowercased(), pair.count > 1 ? String(pair[1]) : "")
+        }
+    }
+
+    mutating func take(_ names: String...) -> String? {
+        var result: String?
+        for name in names {
+            for field in fields where field.key == name { result = field.value }
+            fields.removeAll { $0.key == name }
+        }
+        return result
+    }
+}
+
+extension NamedContext {
+    /// Parses `NAME=VALUE`; a directory is taken from `directory` where it is relative.
+    /// - Throws: ``MalformedOption``.
+    public init(parsing text: String, in directory: String) throws(MalformedOption) {
+        let option = "--build-context"
+        let pair = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard pair.count == 2, !pair[0].isEmpty, !pair[1].isEmpty else {
+            throw MalformedOption(
+                option: option,
+                value: text,
+                expected: "NAME=DIRECTORY, NAME=oci-layout://DIRECTORY[:TAG][@DIGEST] or NAME=docker-image://IMAGE"
+            )
+        }
+        name = pair[0]
+        let value = pair[1]
+        if value.hasPrefix("oci-layout://") {
+            source = try Self.layout(String(value.dropFirst("oci-layout://".count)), in: directory, option: text)
+        } else if value.hasPrefix("docker-image://") {
+            do {
+                source = .image(try ImageReference(parsing: String(value.dropFirst("docker-image://".count))))
+            } catch {
+                throw MalformedOption(option: option, value: text, expected: "an image: \(error)")
+            }
+        } else if let scheme = value.firstRange(ofScheme: ["http://", "https://", "git://", "ssh://", "git@"]) {
+            throw MalformedOption(
+                option: option,
+                value: text,
+                expected: "a directory, oci-layout:// or docker-image://; contexts from \(scheme) are not supported yet"
+            )
+        } else {
+            source = .directory(absolute(value, in: directory))
+        }
+    }
+
+    private static func layout(
+        _ text: String,
+        in directory: String,
+        option: String
+    ) throws(MalformedOption) -> Source {
+        var path = Substring(text)
+        var digest: Digest?
+        if let at = path.lastIndex(of: "@") {
+            do {
+                digest = try Digest(parsing: String(path[path.index(after: at)...]))
+            } catch {
+                throw MalformedOption(option: "--build-context", value: option, expected: "a digest after @: \(error)")
+            }
+            path = path[..<at]
+        }
+        var tag: String?
+        let lastSlash = path.lastIndex(of: "/") ?? path.startIndex
+        if let colon = path[lastSlash...].firstIndex(of: ":") {
+            tag = String(path[path.index(after: colon)...])
+            path = path[..<colon]
+        }
+        return .layout(path: absolute(String(path), in: directory), tag: tag, digest: digest)
+    }
+}
+
+extension String {
+    fileprivate func firstRange(ofScheme schemes: [String]) -> String? {
+        schemes.first { hasPrefix($0) }
+    }
+}
+
+/// A host path made absolute by joining: only for paths that the user typed.
+public func absolute(_ path: String, in directory: String) -> String {
+    if path.hasPrefix("/") { return path }
+    return path == "." || path.isEmpty ? directory : "\(directory)/\(path)"
+}
+
+extension Secret {
+    /// Parses `id=ID[,src=FILE|,env=NAME][,type=file|env]`.
+    /// - Throws: ``MalformedOption``.
+    public init(parsing text: String, in directory: String) throws(MalformedOption) {
+        func failure(_ expected: String) -> MalformedOption {
+            MalformedOption(option: "--secret", value: text, expected: expected)
+        }
+        var fields = OptionFields(text)
+        let type = fields.take("type")
+        let file = fields.take("src", "source")
+        let variable = fields.take("env")
+        guard let id = fields.take("id"), !id.isEmpty else { throw failure("id=ID,src=FILE or id=ID,env=NAME") }
+        if let unknown = fields.fields.first { throw failure("id, src and env only, not '\(unknown.key)'") }
+        self.id = id
+        switch (type, file, variable) {
+        case (nil, let file?, nil), ("file", let file?, nil): source = .file(absolute(file, in: directory))
+        case (nil, nil, let variable?), ("env", nil, let variable?): source = .environment(variable)
+        case ("env", let variable?, nil): source = .environment(variable)
+        case ("env", nil, nil): source = .environment(id)
+        case (nil, nil, nil), ("file", nil, nil): source = .file(absolute(id, in: directory))
+        default: throw failure("either src=FILE or env=NAME")
+        }
+    }
+}
+
+extension OutputSpec {
+    /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…]`.
+    /// - Throws: ``MalformedOption``.
+    public init(parsing text: String, in directory: String) throws(MalformedOption) {
+        func failure(_ expected: String) -> MalformedOption {
+            MalformedOption(option: "--output", value: text, expected: expected)
+        }
+        guard text.contains("=") else {
+            let isStream = text == "-"
+            self.init(
+                kind: isStream ? .tar : .oci(tar: false),
+                destination: isStream ? "-" : absolute(text, in: directory)
+            )
+            return
+        }
+        var fields = OptionFields(text)
+        let type = fields.take("type") ?? "oci"
+        let tar = fields.take("tar")
+        let destination = fields.take("dest", "destination")
+        let compressionName = fields.take("compression") ?? "gzip"
+        if let unknown = fields.fields.first {
+            throw failure("type, dest, tar and compression only, not '\(unknown.key)'")
+        }
+        guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
+        else { throw failure("compression=gzip, zstd or uncompressed") }
+        guard let destination, !destination.isEmpty else { throw failure("dest=PATH") }
+        guard tar == nil || tar == "true" || tar == "false" else { throw failure("tar=true or tar=false") }
+        let kind: Kind
+        switch type {
+        case "oci": kind = .oci(tar: tar.map { $0 == "true" } ?? (destination == "-" || destination.hasSuffix(".tar")))
+        case "docker": kind = .docker
+        case "tar": kind = .tar
+        case "local": kind = .local
+        default: throw failure("type=oci, docker, tar or local")
+        }
+        self.init(
+            kind: kind,
+            destination: destination == "-" ? "-" : absolute(destination, in: directory),
+            compression: compression
+        )
+    }
+}

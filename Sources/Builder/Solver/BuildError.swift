@@ -1,0 +1,26 @@
+public import BuildFileParser
+public import Exec
+
+/// Why a build failed: facts, that the command line turns into text.
+public enum BuildError: Error {
+    /// The build file, or a request that does not fit it.
+    case diagnostic(Diagnostic)
+    /// A step's command ended with a failure.
+    case command(CommandFailure)
+    /// A step could not be carried out.
+    case step(StepDisplay, any Error)
+    /// Something outside the steps.
+    case general(any Error)
+    case cancelled
+}
+
+/// How a command failed.
+public struct CommandFailure: Sendable {
+    public var display: StepDisplay
+    public var arguments: [String]
+    public var status: ExitStatus
+    /// The last lines of its output.
+    public var tail: [String]
+    /// The complete output.
+    public var logPath: String
+}

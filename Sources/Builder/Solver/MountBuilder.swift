@@ -1,0 +1,230 @@
+import Exec
+import Glibc
+import LayerDiff
+import OCI
+import Store
+
+/// Turns the mounts of a RUN into those of its sandbox. Locks on caches are held as long as the value lives.
+struct MountBuilder {
+    private let runner: StepRunner
+    private let stack: LayerStack
+    private let user: UserDatabase.Identity
+    private(set) var plan: [SandboxPlan.Mount] = []
+    /// Secrets that are variables.
+    private(set) var environment: [(name: String, value: String)] = []
+    private var locks: [StepLock] = []
+
+    init(runner: StepRunner, stack: LayerStack, user: UserDatabase.Identity) {
+        self.runner = runner
+        self.stack = stack
+        self.user = user
+    }
+
+    mutating func add(_ step: RunStep) throws {
+        addHostFiles(step)
+        // In the order of their names, so that two steps with the same two locked caches cannot wait for each other.
+        for mount in step.mounts.compactMap(\.lockedCache).sorted() { try lock(mount) }
+        for mount in step.mounts { try add(mount) }
+        if let script = step.scriptFile, let path = step.arguments.last {
+            plan.append(
+                SandboxPlan.Mount(
+                    target: path,
+                    kind: .file(contents: Array(script.utf8), mode: 0o755, uid: 0, gid: 0, readOnly: true)
+                )
+            )
+        }
+    }
+
+    /// Files that every step sees and no layer has.
+    private mutating func addHostFiles(_ step: RunStep) {
+        let hosts = "127.0.0.1\tlocalhost \(step.hostname)\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        let resolver = (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? []
+        let files: [(String, [UInt8])] = [
+            ("/etc/hosts", Array(hosts.utf8)), ("/etc/hostname", Array("\(step.hostname)\n".utf8)),
+            ("/etc/resolv.conf", resolver),
+        ]
+        for (target, contents) in files {
+            plan.append(
+                SandboxPlan.Mount(
+                    target: target,
+                    kind: .file(contents: contents, mode: 0o644, uid: 0, gid: 0, readOnly: false)
+                )
+            )
+        }
+    }
+
+    private mutating func add(_ mount: MountSpec) throws {
+        func place(_ kind: SandboxPlan.Mount.Kind) { plan.append(SandboxPlan.Mount(target: mount.target, kind: kind)) }
+        switch mount.kind {
+        case .bind(let source, let path, let writable): place(try bind(source, path, writable: writable))
+        case .cache(let cache): place(try self.cache(cache))
+        case .tmpfs(let size): place(.tmpfs(size: size, mode: 0o1777))
+        case .secret(let secret):
+            guard let value = runner.environment.secrets[secret.id] else {
+                if secret.required { throw MissingSecret(id: secret.id) }
+                return
+            }
+            if let name = secret.environment {
+                environment.append((name, String(decoding: value, as: UTF8.self)))
+            }
+            guard secret.isFile else { return }
+            place(.file(contents: value, mode: secret.mode, uid: secret.uid, gid: secret.gid, readOnly: true))
+        case .ssh(let id, let required, _, _, _):
+            guard let socket = runner.environment.sshAgents[id] else {
+                if required { throw MissingAgent(id: id) }
+                return
+            }
+            place(.bind(source: socket, relative: "", readOnly: false, recursive: false))
+            environment.append(("SSH_AUTH_SOCK", mount.target))
+        }
+    }
+
+    // MARK: Binds
+
+    private func bind(_ source: FileSource, _ path: String, writable: Bool) throws -> SandboxPlan.Mount.Kind {
+        let (tree, place) = try runner.tree(of: source)
+        let node = try runner.resolvedNode(path, in: tree, place: place)
+        let relative = String(decoding: node.entry.path.bytes, as: UTF8.self)
+        let lower: [String]
+        switch source {
+        case .node(let id): lower = try runner.store.directories(try runner.state(of: id).chain)
+        case .context(let index):
+            let context = runner.graph.contexts[index]
+            lower = [runner.environment.contexts[index].isFiltered ? try snapshot(tree, node) : context.path]
+        case .none: lower = []
+        }
+        guard writable else {
+            if case .context = source, let directory = lower.first {
+                return .bind(source: directory, relative: relative, readOnly: true, recursive: false)
+            }
+            return .layers(lower: lower, relative: relative)
+        }
+        return .discardedWrites(
+            lower: lower,
+            relative: relative,
+            upper: try runner.environment.work.makeDirectory("mount-upper"),
+            work: try runner.environment.work.makeDirectory("mount-work", mode: 0o700)
+        )
+    }
+
+    /// A copy of what a context shows of a path: the ignore file's exclusions are not to be seen through a mount.
+    private func snapshot(_ tree: any SourceTree, _ start: SourceNode) throws -> String {
+        let directory = try runner.environment.work.makeDirectory("snapshot")
+        var entries: [LayerEntry] = []
+        try tree.walk(start) { node in
+            guard !node.entry.path.isRoot else { return }
+            entries.append(LayerEntry(entry: node.entry, content: try content(of: node, in: tree)))
+        }
+        try unpack(entries, into: directory)
+        return directory
+    }
+
+    private func content(of node: SourceNode, in tree: any SourceTree) throws -> ContentSource {
+        if case .file = node.entry.kind { try tree.content(node) } else { .none }
+    }
+
+    /// Writes entries as files, by way of a tar: the one place that knows how to set every attribute.
+    private func unpack(_ entries: [LayerEntry], into directory: String) throws {
+        let path = runner.environment.work.unique("tar")
+        let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { throw HostFileError("create", path, code: errno) }
+        let file = OwnedDescriptor(owning: raw, path: path)
+        defer { unlink(path) }
+        let sorted = entries.sorted { $0.entry.path < $1.entry.path }
+        _ = try LayerWriter.begin(sorted, blob: file.fileDescriptor, options: LayerOptions(compression: .none)).finish()
+        lseek(raw, 0, SEEK_SET)
+        _ = try LayerReader.apply(file.fileDescriptor, to: Directory(path: directory), options: ApplyOptions(form: .flat))
+    }
+
+    // MARK: Caches
+
+    private mutating func lock(_ name: String) throws {
+        locks.append(StepLock(try runner.store.lock("cache mount \(name)")))
+    }
+
+    private mutating func cache(_ cache: MountSpec.Cache) throws -> SandboxPlan.Mount.Kind {
+        let source = try seed(of: cache)
+        let directory: String
+        if cache.sharing == .private {
+            directory = try privateCache(cache, seed: source)
+        } else {
+            directory = try runner.store.cacheMount(cache.identity, name: cache.id) { path in
+                try prepare(path, cache: cache, seed: source)
+            }
+        }
+        return .bind(source: directory, relative: "", readOnly: cache.readOnly, recursive: false)
+    }
+
+    /// The first instance that nobody uses now.
+    private mutating func privateCache(_ cache: MountSpec.Cache, seed: [LayerEntry]) throws -> String {
+        for instance in 0..<1000 {
+            let name = "\(cache.identity) private \(instance)"
+            guard let lock = try runner.store.lockIfFree("cache mount \(name)") else { continue }
+            locks.append(lock)
+            return try runner.store.cacheMount(name, name: cache.id) { path in
+                try prepare(path, cache: cache, seed: seed)
+            }
+        }
+        throw CacheBusy(id: cache.id)
+    }
+
+    private func seed(of cache: MountSpec.Cache) throws -> [LayerEntry] {
+        guard case .node = cache.source else { return [] }
+        let (tree, place) = try runner.tree(of: cache.source)
+        let root = try runner.resolvedNode(cache.path, in: tree, place: place)
+        var entries: [LayerEntry] = []
+        try tree.walk(root) { node in
+            var entry = node.entry
+            entry.path = ContainerPath(cleaning: entry.path.bytes.dropFirst(root.entry.path.bytes.count))
+            guard !entry.path.isRoot else { return }
+            entries.append(LayerEntry(entry: entry, content: try content(of: node, in: tree)))
+        }
+        return entries
+    }
+
+    private func prepare(_ path: String, cache: MountSpec.Cache, seed: [LayerEntry]) throws {
+        if !seed.isEmpty { try unpack(seed, into: path) }
+        guard chown(path, cache.uid, cache.gid) == 0, chmod(path, mode_t(cache.mode)) == 0 else {
+            throw HostFileError("set the attributes of", path, code: errno)
+        }
+    }
+}
+
+extension MountSpec {
+    fileprivate var lockedCache: String? {
+        guard case .cache(let cache) = kind, cache.sharing == .locked else { return nil }
+        return cache.identity
+    }
+}
+
+extension MountSpec.Cache {
+    /// Caches of one id that begin from different trees are different caches.
+    fileprivate var identity: String {
+        switch source {
+        case .none: id
+        case .context(let index): "\(id) from context \(index) \(path)"
+        case .node: "\(id) from stage \(path)"
+        }
+    }
+}
+
+/// A secret that a step requires and the caller did not give.
+struct MissingSecret: Error, CustomStringConvertible {
+    let id: String
+
+    var description: String { "the secret '\(id)' is required; give it with --secret id=\(id),src=FILE" }
+}
+
+/// An agent that a step requires and the caller did not give.
+struct MissingAgent: Error, CustomStringConvertible {
+    let id: String
+
+    var description: String { "the ssh agent '\(id)' is required; give it with --ssh \(id)" }
+}
+
+/// All private instances of a cache are in use.
+struct CacheBusy: Error, CustomStringConvertible {
+    let id: String
+
+    var description: String { "the cache '\(id)' is in use a thousand times; wait for other builds to end" }
+}

@@ -1,0 +1,84 @@
+import Glibc
+import LayerDiff
+import OCI
+import Store
+import Synchronization
+
+/// Directories that hold the mount points which an image lacks, one for each set of them.
+///
+/// Such a directory is the topmost lower one of a step's overlay: what is mounted there needs no change to the upper
+/// directory, so nothing has to be cleaned up after the step, and no layer shows a trace of it.
+final class MountPointStubs: Sendable {
+    private let made = Mutex<[[TreeEntry]: String]>([:])
+    private static let always = ["/proc", "/sys", "/dev"]
+
+    /// The directory with what is missing in `stack` of the mount points; `nil` where nothing is.
+    func directory(for targets: [String], in stack: LayerStack, work: WorkDirectory) throws -> String? {
+        let entries = try Self.missing(Self.always.map { ($0, true) } + Self.kinds(targets), in: stack)
+        guard !entries.isEmpty else { return nil }
+        return try made.withLock { made in
+            if let path = made[entries] { return path }
+            let path = try work.makeDirectory("mount-points")
+            if let root = stack.lookup(.root)?.entry { try Self.setAttributes(root, at: path) }
+            try Self.create(entries, in: path)
+            made[entries] = path
+            return path
+        }
+    }
+
+    private static func kinds(_ targets: [String]) -> [(String, Bool)] { targets.map { ($0, false) } }
+
+    /// The entries to make, parents first: those that exist only to hold a missing one look like the image's own.
+    private static func missing(_ targets: [(String, Bool)], in stack: LayerStack) throws -> [TreeEntry] {
+        var entries: [ContainerPath: TreeEntry] = [:]
+        for (target, isDirectory) in targets {
+            let path = try stack.resolve(ContainerPath(target), followLast: true)
+            guard stack.lookup(path) == nil else { continue }
+            var current = ContainerPath.root
+            for component in path.components {
+                current = current.appending(component)
+                if entries[current] != nil { continue }
+                if var entry = stack.lookup(current)?.entry {
+                    guard entry.isDirectory else { throw CopyError.fileInTheWay(current) }
+                    entry.kind = .directory(opaque: false)
+                    entries[current] = entry
+                } else {
+                    let isLast = current == path
+                    entries[current] = TreeEntry(
+                        path: current,
+                        kind: isLast && !isDirectory ? .file(size: 0) : .directory(opaque: false),
+                        mode: isLast && !isDirectory ? 0o644 : 0o755,
+                        uid: 0,
+                        gid: 0,
+                        modified: 0
+                    )
+                }
+            }
+        }
+        return entries.keys.sorted().compactMap { entries[$0] }
+    }
+
+    private static func create(_ entries: [TreeEntry], in root: String) throws {
+        // The tree is new and nobody else's: joining its names is safe here.
+        for entry in entries {
+            let path = "\(root)\(entry.path)"
+            if entry.isDirectory {
+                guard mkdir(path, 0o755) == 0 else { throw HostFileError("create", path, code: errno) }
+            } else {
+                let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+                guard file >= 0 else { throw HostFileError("create", path, code: errno) }
+                close(file)
+            }
+        }
+        for entry in entries.reversed() { try setAttributes(entry, at: "\(root)\(entry.path)") }
+    }
+
+    private static func setAttributes(_ entry: TreeEntry, at path: String) throws {
+        var times = [timespec(), timespec()]
+        times[0].tv_sec = Int(entry.modified)
+        times[1].tv_sec = Int(entry.modified)
+        guard chown(path, entry.uid, entry.gid) == 0, chmod(path, mode_t(entry.mode)) == 0,
+            utimensat(AT_FDCWD, path, &times, 0) == 0
+        else { throw HostFileError("set the attributes of", path, code: errno) }
+    }
+}

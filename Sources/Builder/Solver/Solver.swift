@@ -1,0 +1,167 @@
+import Exec
+import LayerDiff
+import OCI
+import Store
+import Synchronization
+
+/// Carries out a graph: runs the scheduler's steps, each on a thread, and finishes their layers beside them.
+struct Solver {
+    let graph: BuildGraph
+    let environment: StepEnvironment
+
+    /// What every needed step came to.
+    func solve(target: NodeID, jobs: Int) async throws -> [NodeID: StepState] {
+        var scheduler = Scheduler(inputs: graph.nodes.map(\.inputs), target: target, jobs: jobs)
+        var failure: (any Error)?
+        var states: [NodeID: StepState] = [:]
+        await withTaskGroup(of: Event.self) { group in
+            while true {
+                for node in scheduler.next() {
+                    let inputs = states
+                    group.addTask { await run(node, inputs) }
+                }
+                guard let event = await group.next() else { break }
+                switch event {
+                case .done(let node, let state, let finishing):
+                    states[node] = state
+                    scheduler.finished(node)
+                    if let finishing {
+                        group.addTask { await finish(node, finishing) }
+                    }
+                case .failed(let node, let error):
+                    scheduler.failed(node)
+                    failure = failure ?? error
+                    environment.cancellation.cancel()
+                case .layerFinished(let error):
+                    if let error {
+                        failure = failure ?? error
+                        environment.cancellation.cancel()
+                    }
+                }
+            }
+        }
+        if let failure { throw failure }
+        return states
+    }
+
+    private enum Event: Sendable {
+        case done(NodeID, StepState, FinishingLayer?)
+        case failed(NodeID, any Error)
+        case layerFinished((any Error)?)
+    }
+
+    private func run(_ id: NodeID, _ states: [NodeID: StepState]) async -> Event {
+        let node = graph.nodes[id.index]
+        environment.progress.emit(.started(step: id.index, name: node.display.name))
+        do {
+            let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)
+            let result = try await onThread { try runner.run() }
+            environment.progress.emit(
+                .finished(step: id.index, cached: result.state.isCached, seconds: result.state.seconds)
+            )
+            return .done(id, result.state, result.finishing)
+        } catch let error as BuildError {
+            environment.progress.emit(.failed(step: id.index, message: "failed"))
+            return .failed(id, error)
+        } catch {
+            environment.progress.emit(.failed(step: id.index, message: "failed"))
+            return .failed(id, BuildError.step(node.display, error))
+        }
+    }
+
+    private func finish(_ id: NodeID, _ layer: FinishingLayer) async -> Event {
+        do {
+            try await onThread { try layer.finish(environment) }
+            return .layerFinished(nil)
+        } catch {
+            return .layerFinished(BuildError.step(graph.nodes[id.index].display, error))
+        }
+    }
+}
+
+/// What all steps of a build share.
+final class StepEnvironment: Sendable {
+    let store: Store
+    let work: WorkDirectory
+    let cancellation: Cancellation
+    let progress: any ProgressSink
+    let secrets: [String: [UInt8]]
+    let sshAgents: [String: String]
+    /// The build's moment: now, or what SOURCE_DATE_EPOCH says.
+    let now: Int64
+    let platform: Platform
+    let logs: String
+    let inFlight = LayersInFlight()
+    let contexts: [ContextTree]
+    let stubs = MountPointStubs()
+
+    init(store: Store, work: WorkDirectory, parts: Parts) {
+        self.store = store
+        self.work = work
+        cancellation = parts.cancellation
+        progress = parts.progress
+        secrets = parts.secrets
+        sshAgents = parts.sshAgents
+        now = parts.now
+        platform = parts.platform
+        logs = parts.logs
+        contexts = parts.contexts
+    }
+
+    /// The parts that come from the request.
+    struct Parts {
+        var cancellation: Cancellation
+        var progress: any ProgressSink
+        var secrets: [String: [UInt8]]
+        var sshAgents: [String: String]
+        var now: Int64
+        var platform: Platform
+        var logs: String
+        var contexts: [ContextTree]
+    }
+}
+
+/// A layer whose blob is still being compressed, with the record to keep when it is there.
+final class FinishingLayer: Sendable {
+    private let pending: PendingLayer
+    /// Kept open until the blob is complete.
+    private let blob: OwnedDescriptor
+    private let temporary: String
+    private let record: StepRecord
+    private let lock: StepLock
+
+    init(pending: PendingLayer, blob: OwnedDescriptor, temporary: String, record: StepRecord, lock: StepLock) {
+        self.pending = pending
+        self.blob = blob
+        self.temporary = temporary
+        self.record = record
+        self.lock = lock
+    }
+
+    /// Waits for the blob, puts it in place, and keeps the layer's and the step's records.
+    func finish(_ environment: StepEnvironment) throws {
+        defer {
+            environment.inFlight.end(pending.diffID)
+            lock.release()
+        }
+        let blob = try pending.finish()
+        try environment.store.publishBlob(temporary, as: blob.digest)
+        let layer = LayerRecord(
+            diffID: blob.diffID,
+            digest: blob.digest,
+            size: blob.size,
+            compression: blob.compression
+        )
+        try environment.store.insert(layer, tree: pending.index.treeDigest())
+        try environment.store.insert(record)
+    }
+}
+
+/// A step's lock in a box, so that whoever finishes the step's layer can let go of it.
+final class StepLock: Sendable {
+    private let lock: Mutex<FileLock?>
+
+    init(_ lock: consuming FileLock) { self.lock = Mutex(lock) }
+
+    func release() { lock.withLock { $0 = nil } }
+}

@@ -1,0 +1,238 @@
+import BuildFileParser
+import Exec
+import Glibc
+import LayerDiff
+import OCI
+import Store
+
+extension StepRunner {
+    func runCommand(_ step: RunStep) throws -> Outcome {
+        let base = try state(of: step.base)
+        let key = try runKey(step, on: base)
+        return try cached(key, on: base) { try execute(step, on: base) }
+    }
+
+    // MARK: The key
+
+    private func runKey(_ step: RunStep, on base: StepState) throws -> Key {
+        var fields = StepFields()
+        fields.set("kind", "run")
+        fields.set("arguments", step.arguments)
+        fields.set("script", step.scriptFile.map { [$0] } ?? [])
+        fields.set("mounts", step.mounts.flatMap(\.definition))
+        let definition = fields.digest(domain: "definition")
+        fields.set("environment", step.environment.sorted())
+        fields.set("user", step.user)
+        fields.set("directory", step.workingDirectory)
+        fields.set("network", step.network.rawValue)
+        fields.set("platform", environment.platform.description)
+        fields.set("hostname", step.hostname)
+        var files: [String] = []
+        for mount in step.mounts {
+            guard case .bind(let source, let path, _) = mount.kind else { continue }
+            let (digest, seen) = try bindDigest(source, path)
+            fields.set("bind \(mount.target)", digest.hex)
+            files += seen
+        }
+        return Key(
+            identity: StepIdentity(
+                key: fields.digest(domain: "step"),
+                definition: definition,
+                parent: base.chainID
+            ),
+            fields: fields.encoded(files: files)
+        )
+    }
+
+    /// The digest of what a bind mount shows.
+    private func bindDigest(_ source: FileSource, _ path: String) throws -> (Digest, [String]) {
+        var name = FieldHasher(domain: "mount selection")
+        if case .node(let node) = source {
+            name.add(try state(of: node).chainID?.description ?? "")
+            name.add(path)
+        }
+        let selectionName = name.finalize()
+        if case .node = source, let digest = try store.selectionDigest(selectionName) { return (digest, []) }
+        let (tree, place) = try tree(of: source)
+        let root = try resolvedNode(path, in: tree, place: place)
+        var items: [Selection.Item] = []
+        try tree.walk(root) { node in
+            let below = ContainerPath(cleaning: node.entry.path.bytes.dropFirst(root.entry.path.bytes.count))
+            items.append(Selection.Item(relative: below, node: node, tree: 0))
+        }
+        let selection = Selection(groups: [Selection.Group(form: .directory, items: items)], trees: [tree])
+        let (digest, files) = try selection.digest(owner: nil, mode: nil)
+        if case .node = source { try store.insertSelection(selectionName, digest: digest) }
+        return (digest, files)
+    }
+
+    func resolvedNode(_ path: String, in tree: any SourceTree, place: String) throws -> SourceNode {
+        let resolved = try tree.resolve(ContainerPath(path), followLast: true)
+        guard var node = try tree.node(resolved) else { throw CopyError.missing(path, in: place, hints: []) }
+        node.isImplicit = false
+        return node
+    }
+
+    // MARK: Running
+
+    private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
+        environment.inFlight.wait(for: base.chain)
+        let lowers = try store.directories(base.chain)
+        let stack = try store.stack(base.chain)
+        let user = try UserDatabase(in: stack).identity(step.user)
+        var mounts = MountBuilder(runner: self, stack: stack, user: user)
+        try mounts.add(step)
+        let upper = try environment.work.makeDirectory("upper")
+        let scratch = try environment.work.makeDirectory("work", mode: 0o700)
+        defer { removeTree(scratch) }
+        try copyRootAttributes(of: stack, to: upper)
+        let stubs = try environment.stubs.directory(for: mounts.plan.map(\.target), in: stack, work: environment.work)
+        let plan = SandboxPlan(
+            root: SandboxPlan.Overlay(
+                lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
+                upperDirectory: upper,
+                workDirectory: scratch
+            ),
+            mounts: mounts.plan,
+            hostname: step.hostname,
+            network: step.network.sandboxNetwork,
+            credentials: Credentials(
+                uid: user.uid,
+                gid: user.gid,
+                supplementaryGroups: ([user.gid] + user.supplementaryGroups).uniqued()
+            ),
+            workingDirectory: step.workingDirectory,
+            arguments: step.arguments,
+            environment: commandEnvironment(step, user: user, secrets: mounts.environment)
+        )
+        try run(plan, arguments: step.arguments)
+        let entries = try UpperDirectory.changes(in: Directory(path: upper), above: stack)
+        return Produced(entries: entries, upper: upper)
+    }
+
+    /// The root directory of a fresh upper directory hides the one below: it must look the same.
+    private func copyRootAttributes(of stack: LayerStack, to upper: String) throws {
+        guard let root = stack.lookup(.root)?.entry else { return }
+        guard chown(upper, root.uid, root.gid) == 0, chmod(upper, mode_t(root.mode)) == 0 else {
+            throw HostFileError("set the attributes of", upper, code: errno)
+        }
+    }
+
+    private func commandEnvironment(
+        _ step: RunStep,
+        user: UserDatabase.Identity,
+        secrets: [(name: String, value: String)]
+    ) -> [String] {
+        var result = step.environment + step.proxyEnvironment
+        if !result.contains(where: { $0.hasPrefix("HOME=") }) { result.append("HOME=\(user.home)") }
+        for secret in secrets {
+            result.removeAll { $0.hasPrefix("\(secret.name)=") }
+            result.append("\(secret.name)=\(secret.value)")
+        }
+        return result
+    }
+
+    private func run(_ plan: SandboxPlan, arguments: [String]) throws {
+        let logPath = "\(environment.logs)/\(id.index).log"
+        let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
+        let log = OwnedDescriptor(owning: file, path: logPath)
+        var output = OutputRecorder(log: log, step: id.index, progress: environment.progress)
+        let outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
+            output.add(bytes, from: stream)
+        }
+        output.finish()
+        guard outcome.status == .exited(0) else {
+            if environment.cancellation.isCancelled { throw BuildError.cancelled }
+            throw BuildError.command(
+                CommandFailure(
+                    display: node.display,
+                    arguments: arguments,
+                    status: outcome.status,
+                    tail: output.tail,
+                    logPath: logPath
+                )
+            )
+        }
+        if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+    }
+}
+
+/// Writes a step's output to its log as it comes, and to the progress line by line.
+private struct OutputRecorder {
+    private let log: OwnedDescriptor
+    private let step: Int
+    private let progress: any ProgressSink
+    private var lines: [LineSplitter] = [LineSplitter(), LineSplitter()]
+    private(set) var tail: [String] = []
+    /// The error number of a write that failed.
+    private(set) var failure: Int32?
+    private static let tailLength = 20
+
+    init(log: OwnedDescriptor, step: Int, progress: any ProgressSink) {
+        self.log = log
+        self.step = step
+        self.progress = progress
+    }
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer, from stream: OutputStream) {
+        do {
+            try HostFile.write(Array(bytes)[...], descriptor: log.raw, named: "log")
+        } catch {
+            failure = error.code
+        }
+        var found: [String] = []
+        lines[stream == .standardOutput ? 0 : 1].add(bytes) { found.append($0) }
+        take(found)
+    }
+
+    mutating func finish() {
+        var found: [String] = []
+        for index in lines.indices { lines[index].finish { found.append($0) } }
+        take(found)
+    }
+
+    private mutating func take(_ found: [String]) {
+        for line in found { progress.emit(.output(step: step, line: line)) }
+        tail = (tail + found.suffix(Self.tailLength)).suffix(Self.tailLength)
+    }
+}
+
+extension NetworkMode {
+    fileprivate var sandboxNetwork: SandboxPlan.Network {
+        switch self {
+        case .default: .isolated
+        case .none: .none
+        case .host: .host
+        }
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, in order of first appearance.
+    fileprivate func uniqued() -> [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
+
+extension MountSpec {
+    /// What of a mount belongs to the key, contents aside: never a secret's value.
+    var definition: [String] {
+        switch kind {
+        case .bind(_, let path, let writable): ["bind", target, path, writable ? "rw" : "ro"]
+        case .cache(let cache):
+            [
+                "cache", target, cache.id, cache.sharing.rawValue, cache.path, "\(cache.mode)", "\(cache.uid)",
+                "\(cache.gid)", cache.readOnly ? "ro" : "rw",
+            ]
+        case .tmpfs(let size): ["tmpfs", target, size.map { "\($0)" } ?? ""]
+        case .secret(let secret):
+            [
+                "secret", target, secret.id, secret.environment ?? "", "\(secret.isFile)", "\(secret.mode)",
+                "\(secret.uid)", "\(secret.gid)",
+            ]
+        case .ssh(let id, _, let mode, let uid, let gid): ["ssh", target, id, "\(mode)", "\(uid)", "\(gid)"]
+        }
+    }
+}

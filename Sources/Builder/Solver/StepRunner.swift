@@ -1,0 +1,230 @@
+import BuildFileParser
+import Glibc
+import LayerDiff
+import OCI
+import Store
+
+/// Carries out one step: finds it in the cache, or does it and keeps what came of it.
+struct StepRunner: Sendable {
+    let id: NodeID
+    let node: Node
+    let graph: BuildGraph
+    let states: [NodeID: StepState]
+    let environment: StepEnvironment
+
+    /// A step's state, and its layer where that is still being compressed.
+    struct Outcome: Sendable {
+        var state: StepState
+        var finishing: FinishingLayer?
+    }
+
+    var store: Store { environment.store }
+
+    func run() throws -> Outcome {
+        guard !environment.cancellation.isCancelled else { throw BuildError.cancelled }
+        switch node.operation {
+        case .scratch: return Outcome(state: .base([]))
+        case .image(let index): return Outcome(state: try useImage(graph.images[index]))
+        case .makeDirectory(let step): return try makeDirectory(step)
+        case .copy(let step): return try copy(step)
+        case .run(let step): return try runCommand(step)
+        }
+    }
+
+    func state(of node: NodeID) throws -> StepState {
+        guard let state = states[node] else { throw StepOrderError(node: node) }
+        return state
+    }
+
+    private func useImage(_ image: ResolvedImage) throws -> StepState {
+        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
+            _ = try store.importLayer(layer, diffID: diffID, from: image.layout)
+        }
+        return .base(image.config.diffIDs)
+    }
+
+    // MARK: The cache
+
+    /// What a step is in the cache, and what to keep with its record.
+    struct Key {
+        var identity: StepIdentity
+        var fields: [UInt8]
+    }
+
+    /// The entries of the layer that a step leaves, and the directory that already holds them unpacked.
+    struct Produced {
+        var entries: [LayerEntry]
+        /// An upper directory that can serve as the unpacked layer.
+        var upper: String?
+    }
+
+    /// Takes a step's layer from the cache, or makes it. Of several who want it at once, one makes it.
+    func cached(
+        _ key: Key,
+        on base: StepState,
+        ignoresCache: Bool = false,
+        make: () throws -> Produced
+    ) throws -> Outcome {
+        let ignores = ignoresCache || node.display.ignoresCache
+        if !ignores, let hit = try lookUp(key, base) { return hit }
+        let lock = StepLock(try store.lock("step \(key.identity.key) \(key.identity.parent?.description ?? "-")"))
+        var isHandedOn = false
+        defer { if !isHandedOn { lock.release() } }
+        if !ignores, let hit = try lookUp(key, base) { return hit }
+        let start = Clock.now()
+        let produced = try make()
+        let index = LayerIndex(produced.entries.map(\.entry))
+        let seconds = Clock.now() - start
+        if let same = try earlierLayer(like: produced, index: index, definition: key.identity.definition) {
+            if let upper = produced.upper { removeTree(upper) }
+            let record = StepRecord(
+                identity: key.identity,
+                diffID: same.diffID,
+                created: same.created,
+                seconds: seconds,
+                fields: key.fields
+            )
+            try store.insert(record)
+            return Outcome(
+                state: base.appending(same.diffID, created: same.created, isCached: false, seconds: seconds)
+            )
+        }
+        let outcome = try keep(produced, key: key, on: base, start: start, lock: lock)
+        isHandedOn = outcome.finishing != nil
+        return outcome
+    }
+
+    private func lookUp(_ key: Key, _ base: StepState) throws -> Outcome? {
+        guard let record = try store.record(of: key.identity), let diffID = record.diffID else { return nil }
+        return Outcome(
+            state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
+        )
+    }
+
+    /// Output cut-off: a layer that the same instruction left before, with the same tree but for times.
+    private func earlierLayer(
+        like produced: Produced,
+        index: LayerIndex,
+        definition: Digest
+    ) throws -> (diffID: DiffID, created: Int64)? {
+        let records = try store.records(ofDefinition: definition, limit: 8)
+        guard !records.isEmpty else { return nil }
+        let tree = index.treeDigest()
+        var seen: [DiffID] = []
+        for record in records {
+            guard let diffID = record.diffID, !seen.contains(diffID) else { continue }
+            seen.append(diffID)
+            guard try store.treeDigest(of: diffID) == tree, try store.layer(diffID) != nil else { continue }
+            let blob = try store.openBlob(of: diffID)
+            if try LayerReader.hasSameContent(produced.entries, asBlob: blob.fileDescriptor) {
+                return (diffID, record.created)
+            }
+        }
+        return nil
+    }
+
+    private func keep(
+        _ produced: Produced,
+        key: Key,
+        on base: StepState,
+        start: Double,
+        lock: StepLock
+    ) throws -> Outcome {
+        let temporary = environment.work.unique("blob")
+        let file = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw HostFileError("create", temporary, code: errno) }
+        let blob = OwnedDescriptor(owning: file, path: temporary)
+        let pending = try LayerWriter.begin(produced.entries, blob: blob.fileDescriptor, options: LayerOptions())
+        try store.keep(pending.index, of: pending.diffID)
+        environment.inFlight.begin(pending.diffID)
+        if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }
+        let seconds = Clock.now() - start
+        let created = environment.now
+        let record = StepRecord(
+            identity: key.identity,
+            diffID: pending.diffID,
+            created: created,
+            seconds: seconds,
+            fields: key.fields
+        )
+        let finishing = FinishingLayer(pending: pending, blob: blob, temporary: temporary, record: record, lock: lock)
+        return Outcome(
+            state: base.appending(pending.diffID, created: created, isCached: false, seconds: seconds),
+            finishing: finishing
+        )
+    }
+
+    // MARK: WORKDIR
+
+    private func makeDirectory(_ step: MakeDirectoryStep) throws -> Outcome {
+        let base = try state(of: step.base)
+        var fields = StepFields()
+        fields.set("kind", "workdir")
+        fields.set("path", step.path)
+        let definition = fields.digest(domain: "definition")
+        fields.set("user", step.user)
+        let key = Key(
+            identity: StepIdentity(key: fields.digest(domain: "step"), definition: definition, parent: base.chainID),
+            fields: fields.encoded(files: [])
+        )
+        return try cached(key, on: base) {
+            environment.inFlight.wait(for: base.chain)
+            let stack = try store.stack(base.chain)
+            let owner = try UserDatabase(in: stack).identity(step.user)
+            return Produced(entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now))
+        }
+    }
+}
+
+/// A step was begun before what it needs was finished: a mistake of the scheduler's, not of the user's.
+struct StepOrderError: Error, CustomStringConvertible {
+    let node: NodeID
+
+    var description: String { "step \(node.index) is not finished yet (please report this)" }
+}
+
+/// A monotonic clock in seconds.
+enum Clock {
+    static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+/// The layer of a WORKDIR: the directories that are missing, and those above them as they are.
+enum DirectoryLayer {
+    static func entries(
+        _ path: String,
+        in stack: LayerStack,
+        owner: UserDatabase.Identity,
+        now: Int64
+    ) throws -> [LayerEntry] {
+        let resolved = try stack.resolve(ContainerPath(path), followLast: true)
+        var entries: [LayerEntry] = []
+        var isNew = false
+        var current = ContainerPath.root
+        for component in resolved.components {
+            current = current.appending(component)
+            if !isNew, let found = stack.lookup(current) {
+                guard found.entry.isDirectory else { throw CopyError.fileInTheWay(current) }
+                var entry = found.entry
+                entry.kind = .directory(opaque: false)
+                entries.append(LayerEntry(entry: entry, content: .none))
+                continue
+            }
+            isNew = true
+            let entry = TreeEntry(
+                path: current,
+                kind: .directory(opaque: false),
+                mode: 0o755,
+                uid: owner.uid,
+                gid: owner.gid,
+                modified: now
+            )
+            entries.append(LayerEntry(entry: entry, content: .none))
+        }
+        // Nothing to make: an empty layer, without the directories that are there already.
+        return isNew ? entries : []
+    }
+}

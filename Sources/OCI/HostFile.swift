@@ -1,0 +1,159 @@
+import Glibc
+
+/// A failed operation on a file of the host.
+public struct HostFileError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What was tried, as a verb: `read`.
+    public let operation: String
+    /// The path as it was given.
+    public let path: String
+    /// The system's error number.
+    public let code: Int32
+
+    /// Names the operation, its file and the error number.
+    public init(_ operation: String, _ path: String, code: Int32) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    /// One sentence: what could not be done, and why.
+    public var description: String { "cannot \(operation) \(path): \(String(cString: strerror(code)))" }
+
+    /// Whether the file is not there.
+    public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+}
+
+/// Small whole files of the host: documents, never layers.
+public enum HostFile {
+    /// The content of a file of at most `limit` bytes.
+    /// - Throws: ``HostFileError``; `EFBIG` where the file is larger.
+    public static func read(_ path: String, limit: Int) throws(HostFileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
+        defer { close(descriptor) }
+        return try read(descriptor: descriptor, named: path, limit: limit)
+    }
+
+    /// What is left to read from an open descriptor, at most `limit` bytes.
+    /// - Throws: ``HostFileError``; `EFBIG` where there is more.
+    public static func read(descriptor: CInt, named name: String, limit: Int) throws(HostFileError) -> [UInt8] {
+        var result: [UInt8] = []
+        var information = stat()
+        if fstat(descriptor, &information) == 0 {
+            guard information.st_size <= limit else { throw HostFileError("read", name, code: EFBIG) }
+            result.reserveCapacity(Int(information.st_size))
+        }
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw HostFileError("read", name, code: errno)
+            }
+            if count == 0 { return result }
+            guard result.count + count <= limit else { throw HostFileError("read", name, code: EFBIG) }
+            result.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// Writes a file beside its final place and renames it there: readers see the old one or the new one, whole.
+    /// - Throws: ``HostFileError``; nothing is left behind then.
+    public static func write(_ bytes: [UInt8], to path: String) throws(HostFileError) {
+        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw HostFileError("create", path, code: errno) }
+        do {
+            defer { close(descriptor) }
+            try write(bytes[...], descriptor: descriptor, named: path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        guard rename(temporary, path) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw HostFileError("rename into place", path, code: code)
+        }
+    }
+
+    /// Writes all of `bytes` to an open descriptor.
+    /// - Throws: ``HostFileError``.
+    public static func write(
+        _ bytes: ArraySlice<UInt8>,
+        descriptor: CInt,
+        named name: String
+    ) throws(HostFileError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw HostFileError("write", name, code: errno)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Creates a directory and those above it; one that is there already is fine.
+    /// - Throws: ``HostFileError``.
+    public static func createDirectories(_ path: String) throws(HostFileError) {
+        if mkdir(path, 0o755) == 0 { return }
+        let code = errno
+        switch code {
+        case EEXIST:
+            var information = stat()
+            guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
+                throw HostFileError("create the directory", path, code: ENOTDIR)
+            }
+        case ENOENT:
+            guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {
+                throw HostFileError("create the directory", path, code: code)
+            }
+            try createDirectories(String(path[..<slash]))
+            guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+                throw HostFileError("create the directory", path, code: errno)
+            }
+        default:
+            throw HostFileError("create the directory", path, code: code)
+        }
+    }
+
+    /// Whether something is there, a symbolic link's target included.
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Copies a file's content; the copy appears whole or not at all.
+    /// - Throws: ``HostFileError``; nothing is left at `target` then.
+    public static func copy(_ source: String, to target: String) throws(HostFileError) {
+        let input = open(source, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw HostFileError("open", source, code: errno) }
+        defer { close(input) }
+        let temporary = "\(target).\(getpid()).part"
+        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard output >= 0 else { throw HostFileError("create", target, code: errno) }
+        defer { close(output) }
+        do {
+            try copy(input, to: output, named: target)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        guard rename(temporary, target) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw HostFileError("rename into place", target, code: code)
+        }
+    }
+
+    private static func copy(_ input: CInt, to output: CInt, named name: String) throws(HostFileError) {
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = Glibc.read(input, &chunk, chunk.count)
+            if count == 0 { return }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw HostFileError("read the source of", name, code: errno)
+            }
+            try write(chunk[..<count], descriptor: output, named: name)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+/// A reference to an image: `registry/repository:tag@digest`, with Docker's normalisation.
+///
+/// Source: distribution's reference grammar; `busybox` means `docker.io/library/busybox`.
+public struct ImageReference: Sendable, Hashable {
+    /// The host, with a port where one was given.
+    public var registry: String
+    /// The path of the repository at the registry.
+    public var repository: String
+    /// As written; `nil` where none was.
+    public var tag: String?
+    /// As written; `nil` where none was.
+    public var digest: Digest?
+
+    /// Parses a reference.
+    /// - Throws: ``MalformedReference`` with the rule that it breaks.
+    public init(parsing text: String) throws(MalformedReference) {
+        func failure(_ reason: MalformedReference.Reason) -> MalformedReference {
+            MalformedReference(text: text, reason: reason)
+        }
+        guard !text.isEmpty else { throw failure(.empty) }
+        guard text.utf8.count <= 1024 else { throw failure(.tooLong) }
+        var rest = Substring(text)
+        digest = nil
+        if let at = rest.firstIndex(of: "@") {
+            do {
+                digest = try Digest(parsing: String(rest[rest.index(after: at)...]))
+            } catch {
+                throw failure(.digest)
+            }
+            rest = rest[..<at]
+        }
+        tag = nil
+        let lastSlash = rest.lastIndex(of: "/") ?? rest.startIndex
+        if let colon = rest[lastSlash...].lastIndex(of: ":") {
+            let name = String(rest[rest.index(after: colon)...])
+            guard Self.isTag(name) else { throw failure(.tag(name)) }
+            tag = name
+            rest = rest[..<colon]
+        }
+        var components = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if components.count > 1, Self.looksLikeHost(components[0]) {
+            registry = components.removeFirst()
+            if registry == "index.docker.io" { registry = "docker.io" }
+        } else {
+            registry = "docker.io"
+        }
+        if registry == "docker.io", components.count == 1 { components.insert("library", at: 0) }
+        for component in components where !Self.isPathComponent(component) {
+            throw failure(component.contains { $0.isUppercase } ? .upperCase : .repository(component))
+        }
+        repository = components.joined(separator: "/")
+    }
+
+    private static func looksLikeHost(_ text: String) -> Bool {
+        text == "localhost" || text.contains(".") || text.contains(":")
+    }
+
+    private static func isTag(_ text: String) -> Bool {
+        guard let first = text.utf8.first, text.utf8.count <= 128 else { return false }
+        return isWordByte(first) && text.utf8.allSatisfy { isWordByte($0) || $0 == 0x2E || $0 == 0x2D }
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        isLowerAlphanumeric(byte) || (0x41...0x5A).contains(byte) || byte == 0x5F
+    }
+
+    private static func isLowerAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+
+    /// Lower-case letters and digits, separated by one dot, one or two underscores, or dashes.
+    private static func isPathComponent(_ text: String) -> Bool {
+        guard let first = text.utf8.first, let last = text.utf8.last else { return false }
+        guard isLowerAlphanumeric(first), isLowerAlphanumeric(last) else { return false }
+        guard text.utf8.allSatisfy({ isLowerAlphanumeric($0) || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }) else {
+            return false
+        }
+        return !text.contains("..") && !text.contains("___") && !text.contains("._") && !text.contains("_.")
+    }
+}
+
+extension ImageReference: CustomStringConvertible {
+    /// The full form, without a tag that was not given.
+    public var description: String {
+        var text = "\(registry)/\(repository)"
+        if let tag { text += ":\(tag)" }
+        if let digest { text += "@\(digest)" }
+        return text
+    }
+
+    /// The full form with `latest` where neither tag nor digest was given.
+    public var tagged: ImageReference {
+        var result = self
+        if tag == nil, digest == nil { result.tag = "latest" }
+        return result
+    }
+
+    /// The short form that people type: without `docker.io/library/`.
+    public var familiar: String {
+        let full = description
+        for prefix in ["docker.io/library/", "docker.io/"] where full.hasPrefix(prefix) {
+            return String(full.dropFirst(prefix.count))
+        }
+        return full
+    }
+}
+
+/// A text that is no image reference.
+public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Which rule is broken.
+    public enum Reason: Sendable, Hashable {
+        case empty
+        case tooLong
+        case upperCase
+        case tag(String)
+        case digest
+        case repository(String)
+    }
+
+    /// The text as it was found.
+    public let text: String
+    /// Which rule it breaks.
+    public let reason: Reason
+
+    /// One sentence: what was found, and which rule it breaks.
+    public var description: String {
+        let rule =
+            switch reason {
+            case .empty: "it is empty"
+            case .tooLong: "it is longer than 1024 bytes"
+            case .upperCase: "a repository name must be in lower case"
+            case .tag(let tag): "'\(tag)' is no tag (letters, digits, '_', '.' and '-', at most 128)"
+            case .digest: "what follows '@' is no sha256 digest"
+            case .repository(let part): "'\(part)' is no part of a repository name"
+            }
+        return "'\(text.prefix(200))' is not an image reference: \(rule)"
+    }
+}

@@ -1,0 +1,88 @@
+/// An operating system and processor, as images name them.
+///
+/// Source: image-spec 1.1, image-index.md, "platform".
+public struct Platform: Sendable, Hashable {
+    /// `linux`.
+    public var os: String
+    /// A GOARCH value: `amd64`, `arm64`.
+    public var architecture: String
+    /// `v7`, `v8`: empty where there is none.
+    public var variant: String
+
+    /// A platform from its normalised parts.
+    public init(os: String, architecture: String, variant: String = "") {
+        self.os = os
+        self.architecture = architecture
+        self.variant = variant
+    }
+
+    /// Parses `os/architecture[/variant]` or an architecture alone, with the usual other names (`x86_64`, `aarch64`).
+    ///
+    /// `nil` where a part is empty or there are more than three.
+    public init?(parsing text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { $0.lowercased() }
+        guard parts.allSatisfy({ !$0.isEmpty }) else { return nil }
+        switch parts.count {
+        case 1:
+            if parts[0] == "linux" {
+                self = Platform(os: "linux", architecture: Platform.host.architecture)
+            } else {
+                self = Platform.normalised(os: "linux", architecture: parts[0], variant: "")
+            }
+        case 2: self = Platform.normalised(os: parts[0], architecture: parts[1], variant: "")
+        case 3: self = Platform.normalised(os: parts[0], architecture: parts[1], variant: parts[2])
+        default: return nil
+        }
+    }
+
+    private static func normalised(os: String, architecture: String, variant: String) -> Platform {
+        switch (architecture, variant) {
+        case ("x86_64", _), ("x86-64", _), ("amd64", "v1"): Platform(os: os, architecture: "amd64")
+        case ("aarch64", _), ("arm64", "v8"), ("arm64", "8"): Platform(os: os, architecture: "arm64")
+        case ("armhf", _): Platform(os: os, architecture: "arm", variant: "v7")
+        case ("armel", _): Platform(os: os, architecture: "arm", variant: "v6")
+        case ("arm", ""), ("arm", "7"): Platform(os: os, architecture: "arm", variant: "v7")
+        case ("i386", _): Platform(os: os, architecture: "386")
+        default: Platform(os: os, architecture: architecture, variant: variant)
+        }
+    }
+
+    /// The platform that this program was built for.
+    public static var host: Platform {
+        #if arch(x86_64)
+        Platform(os: "linux", architecture: "amd64")
+        #elseif arch(arm64)
+        Platform(os: "linux", architecture: "arm64")
+        #else
+        Platform(os: "linux", architecture: "unknown")
+        #endif
+    }
+
+    /// Whether an image for this platform serves where `wanted` is asked for; a missing variant serves any.
+    public func serves(_ wanted: Platform) -> Bool {
+        os == wanted.os && architecture == wanted.architecture
+            && (variant == wanted.variant || variant.isEmpty || wanted.variant.isEmpty)
+    }
+}
+
+extension Platform: CustomStringConvertible {
+    /// `os/architecture[/variant]`.
+    public var description: String {
+        variant.isEmpty ? "\(os)/\(architecture)" : "\(os)/\(architecture)/\(variant)"
+    }
+}
+
+extension Platform {
+    /// Reads a descriptor's `platform`, or the same members of an image configuration.
+    public init?(json: JSONValue) {
+        guard let os = json["os"]?.string, let architecture = json["architecture"]?.string else { return nil }
+        self.init(os: os, architecture: architecture, variant: json["variant"]?.string ?? "")
+    }
+
+    /// A descriptor's `platform`.
+    public var json: JSONValue {
+        var members: [String: JSONValue] = ["os": .string(os), "architecture": .string(architecture)]
+        if !variant.isEmpty { members["variant"] = .string(variant) }
+        return .object(members)
+    }
+}

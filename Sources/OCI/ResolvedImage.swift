@@ -1,0 +1,90 @@
+/// An image of a layout, found: its manifest and configuration, verified.
+public struct ResolvedImage: Sendable {
+    public var layout: ImageLayout
+    public var descriptor: Descriptor
+    public var manifest: ImageManifest
+    public var config: ImageConfig
+}
+
+/// What a layout was asked for and does not hold.
+public struct ImageNotFound: Error, Sendable, CustomStringConvertible {
+    /// What was missing.
+    public enum Reason: Sendable {
+        case tag(String, have: [String])
+        case digest(Digest)
+        case platform(Platform, have: [Platform])
+        case nesting
+        case layerCount(layers: Int, diffIDs: Int)
+    }
+
+    /// The layout's directory.
+    public let layout: String
+    /// What was missing.
+    public let reason: Reason
+
+    /// One sentence: what is not there, and what is.
+    public var description: String {
+        switch reason {
+        case .tag(let tag, let have) where have.isEmpty: "\(layout) has no image '\(tag)': it names none"
+        case .tag(let tag, let have): "\(layout) has no image '\(tag)'; it has \(have.joined(separator: ", "))"
+        case .digest(let digest): "\(layout) has no image \(digest)"
+        case .platform(let platform, let have):
+            "\(layout) has no image for \(platform); it has \(have.map(\.description).joined(separator: ", "))"
+        case .nesting: "\(layout) nests its indexes too deeply"
+        case .layerCount(let layers, let diffIDs):
+            "the image in \(layout) has \(layers) layers, but its configuration lists \(diffIDs) diff_ids"
+        }
+    }
+}
+
+extension ImageLayout {
+    /// Finds an image by tag or digest, or the only one, and the manifest for a platform in it.
+    /// - Throws: ``ImageNotFound``, ``BlobError``, ``DocumentError`` or ``HostFileError``.
+    public func resolve(tag: String?, digest: Digest?, platform: Platform) throws -> ResolvedImage {
+        let entries = try index().manifests
+        if let digest {
+            guard let entry = entries.first(where: { $0.digest == digest }) else {
+                throw ImageNotFound(layout: path, reason: .digest(digest))
+            }
+            return try resolve(entries: [entry], platform: platform, depth: 0)
+        }
+        let names = entries.compactMap { $0.annotations[Self.referenceName] }
+        if let tag {
+            let tagged = entries.filter { entry in
+                let name = entry.annotations[Self.referenceName]
+                return name == tag || name?.hasSuffix(":\(tag)") == true
+            }
+            if !tagged.isEmpty { return try resolve(entries: tagged, platform: platform, depth: 0) }
+            guard names.isEmpty, tag == "latest" else {
+                throw ImageNotFound(layout: path, reason: .tag(tag, have: names))
+            }
+        }
+        return try resolve(entries: entries, platform: platform, depth: 0)
+    }
+
+    private func resolve(entries: [Descriptor], platform: Platform, depth: Int) throws -> ResolvedImage {
+        guard depth < 4 else { throw ImageNotFound(layout: path, reason: .nesting) }
+        let images = entries.filter { $0.annotations["vnd.docker.reference.type"] != "attestation-manifest" }
+        let matching = images.first { $0.platform == platform } ?? images.first { $0.platform?.serves(platform) ?? true }
+        guard let entry = matching else {
+            throw ImageNotFound(layout: path, reason: .platform(platform, have: images.compactMap(\.platform)))
+        }
+        let bytes = try document(entry)
+        if entry.mediaType.isIndex {
+            let nested = try ImageIndex(parsing: bytes, as: "index \(entry.digest)")
+            return try resolve(entries: nested.manifests, platform: platform, depth: depth + 1)
+        }
+        let manifest = try ImageManifest(parsing: bytes, as: "manifest \(entry.digest)")
+        let config = try ImageConfig(
+            parsing: document(manifest.config),
+            as: "image configuration \(manifest.config.digest)"
+        )
+        guard config.diffIDs.count == manifest.layers.count else {
+            throw ImageNotFound(
+                layout: path,
+                reason: .layerCount(layers: manifest.layers.count, diffIDs: config.diffIDs.count)
+            )
+        }
+        return ResolvedImage(layout: self, descriptor: entry, manifest: manifest, config: config)
+    }
+}

@@ -1,0 +1,215 @@
+import Glibc
+public import LayerDiff
+public import OCI
+
+extension Store {
+    /// Brings a layer of another layout into the store: its blob is copied and checked against its digest.
+    ///
+    /// The DiffID is checked later, when the layer is first read.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``, ``DatabaseError``.
+    public func importLayer(_ descriptor: Descriptor, diffID: DiffID, from layout: ImageLayout) throws -> LayerRecord {
+        if let record = try layer(diffID) { return record }
+        let lock = try lock("blob \(descriptor.digest)")
+        defer { _ = consume lock }
+        if !isBlobComplete(descriptor) {
+            try copyBlob(descriptor, from: layout)
+        }
+        let record = LayerRecord(
+            diffID: diffID,
+            digest: descriptor.digest,
+            size: descriptor.size,
+            compression: try compression(of: descriptor)
+        )
+        try insert(record, tree: nil)
+        return record
+    }
+
+    private func isBlobComplete(_ descriptor: Descriptor) -> Bool {
+        var information = stat()
+        return stat(images.blobPath(descriptor.digest), &information) == 0 && information.st_size == descriptor.size
+    }
+
+    /// By content: Docker's media types do not always tell.
+    private func compression(of descriptor: Descriptor) throws -> BlobCompression {
+        let path = images.blobPath(descriptor.digest)
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw HostFileError("open", path, code: errno) }
+        defer { close(file) }
+        var magic = [UInt8](repeating: 0, count: 4)
+        let count = read(file, &magic, 4)
+        if count >= 2, magic[0] == 0x1F, magic[1] == 0x8B { return .gzip }
+        if count == 4, magic == [0x28, 0xB5, 0x2F, 0xFD] { return .zstd }
+        return .none
+    }
+
+    private func copyBlob(_ descriptor: Descriptor, from layout: ImageLayout) throws {
+        func failure(_ problem: BlobError.Problem) -> BlobError {
+            BlobError(digest: descriptor.digest, layout: layout.path, problem: problem)
+        }
+        let source = layout.blobPath(descriptor.digest)
+        let input = open(source, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw failure(.unreadable(HostFileError("open", source, code: errno))) }
+        defer { close(input) }
+        let target = images.blobPath(descriptor.digest)
+        let temporary = "\(root)/tmp/\(descriptor.digest.hex).\(getpid())"
+        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard output >= 0 else { throw HostFileError("create", target, code: errno) }
+        defer { close(output) }
+        do {
+            var hasher = Digest.Hasher()
+            var size: Int64 = 0
+            var chunk = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = read(input, &chunk, chunk.count)
+                if count < 0, errno == EINTR { continue }
+                if count < 0 { throw failure(.unreadable(HostFileError("read", source, code: errno))) }
+                if count == 0 { break }
+                size += Int64(count)
+                guard size <= descriptor.size else { throw failure(.size(found: size, expected: descriptor.size)) }
+                chunk.withUnsafeBytes { hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                try HostFile.write(chunk[..<count], descriptor: output, named: target)
+            }
+            guard size == descriptor.size else { throw failure(.size(found: size, expected: descriptor.size)) }
+            let found = hasher.finalize()
+            guard found == descriptor.digest else { throw failure(.digest(found: found)) }
+            guard rename(temporary, target) == 0 else { throw HostFileError("rename into place", target, code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Moves a finished blob from a build's work directory to its place.
+    /// - Throws: ``HostFileError``.
+    public func publishBlob(_ temporary: String, as digest: Digest) throws {
+        guard rename(temporary, images.blobPath(digest)) == 0 else {
+            throw HostFileError("rename into place", images.blobPath(digest), code: errno)
+        }
+    }
+
+    // MARK: Indexes
+
+    private func indexPath(_ diffID: DiffID) -> String { "\(root)/indexes/\(diffID.digest.hex)" }
+
+    /// The list of a layer's entries: kept, or read from its blob, which is checked against the DiffID then.
+    /// - Throws: ``LayerError``, ``StoreError``, ``HostFileError``.
+    public func index(of diffID: DiffID) throws -> LayerIndex {
+        if let index = indexes.withLock({ $0[diffID] }) { return index }
+        let index: LayerIndex
+        if let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30), let kept = try? LayerIndex(decoding: bytes) {
+            index = kept
+        } else {
+            let blob = try openBlob(of: diffID)
+            let read = try LayerReader.index(blob.fileDescriptor, limits: LayerLimits())
+            try check(read, is: diffID)
+            index = read.index
+            try keep(index, of: diffID)
+        }
+        indexes.withLock { $0[diffID] = index }
+        return index
+    }
+
+    /// Keeps a layer's list of entries.
+    /// - Throws: ``HostFileError``.
+    public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
+        try HostFile.write(index.encoded(), to: indexPath(diffID))
+        indexes.withLock { $0[diffID] = index }
+    }
+
+    /// Opens a layer's blob.
+    /// - Throws: ``StoreError`` where the layer is not in the store.
+    public func openBlob(of diffID: DiffID) throws -> OwnedDescriptor {
+        guard let record = try layer(diffID) else { throw StoreError.missingLayer(diffID) }
+        let path = images.blobPath(record.digest)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
+        return OwnedDescriptor(owning: descriptor, path: path)
+    }
+
+    private func check(_ read: ReadLayer, is diffID: DiffID) throws {
+        guard read.diffID == diffID else {
+            throw StoreError.wrongDiffID(expected: diffID, found: read.diffID, blob: read.blobDigest)
+        }
+    }
+
+    // MARK: Unpacked layers
+
+    /// The merged view of a chain of layers, lowest first; each is unpacked when its files are first asked for.
+    /// - Throws: what ``index(of:)`` throws.
+    public func stack(_ layers: [DiffID]) throws -> LayerStack {
+        var parts: [LayerStack.Layer] = []
+        for (position, diffID) in layers.enumerated() {
+            let chain = Array(layers[...position])
+            parts.append(
+                LayerStack.Layer(index: try index(of: diffID)) { [unowned self] in
+                    try Directory(path: unpack(chain))
+                }
+            )
+        }
+        return LayerStack(parts)
+    }
+
+    /// The directory of the topmost layer of a chain, unpacked now where it was not before.
+    /// - Throws: ``LayerError``, ``StoreError``, ``HostFileError``.
+    public func unpack(_ chain: [DiffID]) throws -> String {
+        guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
+        let byDiffID = "\(root)/layers/\(diffID.digest.hex)"
+        if HostFile.exists(byDiffID) { return byDiffID }
+        let byChainID = "\(root)/layers/\(chainID.digest.hex)"
+        if HostFile.exists(byChainID) { return byChainID }
+        let lock = try lock("unpack \(diffID)")
+        defer { _ = consume lock }
+        if HostFile.exists(byDiffID) { return byDiffID }
+        if HostFile.exists(byChainID) { return byChainID }
+        let work = try makeWorkDirectory()
+        let temporary = try work.makeDirectory("unpack")
+        let blob = try openBlob(of: diffID)
+        let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
+        let read = try LayerReader.apply(
+            blob.fileDescriptor,
+            to: Directory(path: temporary),
+            options: ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
+        )
+        try check(read, is: diffID)
+        try keep(read.index, of: diffID)
+        let target = read.index.isSelfContained ? byDiffID : byChainID
+        try moveIntoPlace(temporary, target)
+        return target
+    }
+
+    /// Takes the upper directory of a finished step for the unpacked form of the layer that it became.
+    /// - Throws: ``HostFileError``.
+    public func adopt(_ upper: String, as diffID: DiffID) throws {
+        try moveIntoPlace(upper, "\(root)/layers/\(diffID.digest.hex)")
+    }
+
+    /// The unpacked directories of a chain, topmost first: the lower directories of an overlay.
+    /// - Throws: what ``unpack(_:)`` throws.
+    public func directories(_ chain: [DiffID]) throws -> [String] {
+        try chain.indices.reversed().map { try unpack(Array(chain[...$0])) }
+    }
+
+    private func moveIntoPlace(_ directory: String, _ target: String) throws {
+        if rename(directory, target) == 0 { return }
+        let code = errno
+        guard code == EEXIST || code == ENOTEMPTY else { throw HostFileError("rename into place", target, code: code) }
+        removeTree(directory)
+    }
+}
+
+/// What the store was asked for and cannot give.
+public enum StoreError: Error, Sendable, CustomStringConvertible {
+    case missingLayer(DiffID)
+    case wrongDiffID(expected: DiffID, found: DiffID, blob: Digest)
+    case emptyChain
+
+    /// One sentence: what is wrong, and what to do.
+    public var description: String {
+        switch self {
+        case .missingLayer(let diffID): "the layer \(diffID) is not in the store; build again with --no-cache"
+        case .wrongDiffID(let expected, let found, let blob):
+            "the layer \(blob) unpacks to \(found), but its image says \(expected): the image is corrupt; pull it again"
+        case .emptyChain: "a chain without layers has no directory"
+        }
+    }
+}

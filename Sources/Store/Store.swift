@@ -1,0 +1,209 @@
+import Glibc
+public import LayerDiff
+public import OCI
+import Synchronization
+
+/// The state directory: blobs, unpacked layers, the step cache, the work directories of running builds.
+///
+/// `docs/architecture.md` describes its parts. Files are complete before a record names them, so that a process may be
+/// killed at any moment.
+public final class Store: Sendable {
+    /// The directory, absolute.
+    public let root: String
+    /// The images: a layout that any OCI tool can read.
+    public let images: ImageLayout
+    let database: Database
+    let indexes = Mutex<[DiffID: LayerIndex]>([:])
+    private let known = Mutex<[DiffID: LayerRecord]>([:])
+
+    /// Opens the state directory, creating what is missing and removing what killed builds left.
+    /// - Throws: ``HostFileError`` or ``DatabaseError``.
+    public init(root: String) throws {
+        try HostFile.createDirectories(root)
+        guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
+        self.root = String(cString: resolved)
+        free(resolved)
+        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts"] {
+            try HostFile.createDirectories("\(self.root)/\(name)")
+        }
+        chmod(self.root, 0o711)
+        images = try ImageLayout(creating: "\(self.root)/images")
+        database = try Database(path: "\(self.root)/cache.sqlite", schema: Self.schema)
+        try WorkDirectory.removeAbandoned(in: "\(self.root)/tmp")
+    }
+
+    private static let schema = """
+        CREATE TABLE IF NOT EXISTS layers (
+            diff_id TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL, compression TEXT NOT NULL,
+            tree TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS steps (
+            key TEXT NOT NULL, parent TEXT NOT NULL, definition TEXT NOT NULL, diff_id TEXT, created INTEGER NOT NULL,
+            seconds REAL NOT NULL, fields BLOB NOT NULL, used INTEGER NOT NULL,
+            PRIMARY KEY (key, parent)) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS steps_definition ON steps (definition, used);
+        CREATE TABLE IF NOT EXISTS selections (
+            name TEXT PRIMARY KEY, digest TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS variants (
+            source TEXT NOT NULL, compression TEXT NOT NULL, latest TEXT NOT NULL, diff_id TEXT NOT NULL,
+            PRIMARY KEY (source, compression, latest)) WITHOUT ROWID;
+        """
+
+    /// A directory for a build that begins.
+    /// - Throws: ``HostFileError`` where it cannot be made.
+    public func makeWorkDirectory() throws -> WorkDirectory {
+        try WorkDirectory(in: "\(root)/tmp")
+    }
+
+    /// Waits for a lock by name; other processes and other steps of this one wait for each other so.
+    /// - Throws: ``HostFileError`` where it cannot be had.
+    public func lock(_ name: String) throws(HostFileError) -> FileLock {
+        try FileLock(waitingFor: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+    }
+
+    static var now: Int64 { Int64(time(nil)) }
+
+    // MARK: Steps
+
+    /// What came of a step before, where its layer is still there.
+    /// - Throws: ``DatabaseError``.
+    public func record(of identity: StepIdentity) throws -> StepRecord? {
+        let rows = try database.query(
+            "SELECT diff_id, created, seconds, fields, definition FROM steps WHERE key = ? AND parent = ?",
+            [.text(identity.key.hex), .text(identity.parent?.digest.hex ?? "")]
+        )
+        guard let row = rows.first, let created = row[1].integer else { return nil }
+        var diffID: DiffID?
+        if let hex = row[0].text {
+            let id = DiffID(try Digest(parsing: "sha256:\(hex)"))
+            guard try layer(id) != nil else { return nil }
+            diffID = id
+        }
+        return StepRecord(
+            identity: identity,
+            diffID: diffID,
+            created: created,
+            seconds: row[2].real ?? 0,
+            fields: row[3].blob ?? []
+        )
+    }
+
+    /// Records of the same definition with whatever contents and parents, the last used first.
+    /// - Throws: ``DatabaseError``.
+    public func records(ofDefinition definition: Digest, limit: Int) throws -> [StepRecord] {
+        let rows = try database.query(
+            """
+            SELECT key, parent, diff_id, created, seconds, fields FROM steps WHERE definition = ?
+            ORDER BY used DESC, key LIMIT ?
+            """,
+            [.text(definition.hex), .integer(Int64(limit))]
+        )
+        return try rows.compactMap { row in
+            guard let key = row[0].text, let parent = row[1].text, let created = row[3].integer else { return nil }
+            return StepRecord(
+                identity: StepIdentity(
+                    key: try Digest(parsing: "sha256:\(key)"),
+                    definition: definition,
+                    parent: parent.isEmpty ? nil : ChainID(try Digest(parsing: "sha256:\(parent)"))
+                ),
+                diffID: try row[2].text.map { DiffID(try Digest(parsing: "sha256:\($0)")) },
+                created: created,
+                seconds: row[4].real ?? 0,
+                fields: row[5].blob ?? []
+            )
+        }
+    }
+
+    /// Keeps what came of a step. The layer must be in the store already.
+    /// - Throws: ``DatabaseError``.
+    public func insert(_ record: StepRecord) throws {
+        try database.query(
+            """
+            INSERT OR REPLACE INTO steps (key, parent, definition, diff_id, created, seconds, fields, used)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .text(record.identity.key.hex), .text(record.identity.parent?.digest.hex ?? ""),
+                .text(record.identity.definition.hex), record.diffID.map { .text($0.digest.hex) } ?? .null,
+                .integer(record.created), .real(record.seconds), .blob(record.fields), .integer(Self.now),
+            ]
+        )
+    }
+
+    /// Notes that a build used these steps, so that they are the last to be pruned.
+    /// - Throws: ``DatabaseError``.
+    public func touch(_ identities: [StepIdentity]) throws {
+        guard !identities.isEmpty else { return }
+        try database.transaction(
+            identities.map { identity in
+                (
+                    "UPDATE steps SET used = ? WHERE key = ? AND parent = ?",
+                    [.integer(Self.now), .text(identity.key.hex), .text(identity.parent?.digest.hex ?? "")]
+                )
+            }
+        )
+    }
+
+    // MARK: Selections
+
+    /// The digest of what a COPY or mount took from a stage, where that was computed before.
+    /// - Throws: ``DatabaseError``.
+    public func selectionDigest(_ name: Digest) throws -> Digest? {
+        let rows = try database.query("SELECT digest FROM selections WHERE name = ?", [.text(name.hex)])
+        guard let hex = rows.first?[0].text else { return nil }
+        return try Digest(parsing: "sha256:\(hex)")
+    }
+
+    /// Keeps the digest of a selection.
+    /// - Throws: ``DatabaseError``.
+    public func insertSelection(_ name: Digest, digest: Digest) throws {
+        try database.query(
+            "INSERT OR REPLACE INTO selections (name, digest, used) VALUES (?, ?, ?)",
+            [.text(name.hex), .text(digest.hex), .integer(Self.now)]
+        )
+    }
+
+    // MARK: Layer records
+
+    /// What is known of a layer, where its blob is there and has the right size.
+    /// - Throws: ``DatabaseError``.
+    public func layer(_ diffID: DiffID) throws -> LayerRecord? {
+        if let record = known.withLock({ $0[diffID] }) { return record }
+        let rows = try database.query(
+            "SELECT digest, size, compression FROM layers WHERE diff_id = ?",
+            [.text(diffID.digest.hex)]
+        )
+        guard let row = rows.first, let hex = row[0].text, let size = row[1].integer,
+            let compression = row[2].text.flatMap(BlobCompression.init(rawValue:))
+        else { return nil }
+        let record = LayerRecord(
+            diffID: diffID,
+            digest: try Digest(parsing: "sha256:\(hex)"),
+            size: size,
+            compression: compression
+        )
+        var information = stat()
+        guard stat(images.blobPath(record.digest), &information) == 0, information.st_size == size else { return nil }
+        known.withLock { $0[diffID] = record }
+        return record
+    }
+
+    /// Keeps a layer's record. Its blob must be in place already.
+    /// - Throws: ``DatabaseError``.
+    public func insert(_ record: LayerRecord, tree: Digest?) throws {
+        try database.query(
+            "INSERT OR REPLACE INTO layers (diff_id, digest, size, compression, tree, used) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                .text(record.diffID.digest.hex), .text(record.digest.hex), .integer(record.size),
+                .text(record.compression.rawValue), tree.map { .text($0.hex) } ?? .null, .integer(Self.now),
+            ]
+        )
+        known.withLock { $0[record.diffID] = record }
+    }
+
+    /// The digest over a layer's tree without times and contents, where it was kept.
+    /// - Throws: ``DatabaseError``.
+    public func treeDigest(of diffID: DiffID) throws -> Digest? {
+        let rows = try database.query("SELECT tree FROM layers WHERE diff_id = ?", [.text(diffID.digest.hex)])
+        return try rows.first?[0].text.map { try Digest(parsing: "sha256:\($0)") }
+    }
+}
