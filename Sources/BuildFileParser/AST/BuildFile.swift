@@ -7,6 +7,7 @@ public struct BuildFile: Sendable, Hashable {
     /// At least one, in the order of the file.
     public var stages: [Stage]
 
+    /// Makes a file of its parts.
     public init(directives: Directives, globalArguments: [Located<ArgInstruction>], stages: [Stage]) {
         self.directives = directives
         self.globalArguments = globalArguments
@@ -23,6 +24,7 @@ public struct Directives: Sendable, Hashable {
     /// The text of the `check` directive.
     public var check: Located<String>?
 
+    /// Makes directives; without arguments, those of a file that has none.
     public init(syntax: Located<String>? = nil, escape: Character = "\\", check: Located<String>? = nil) {
         self.syntax = syntax
         self.escape = escape
@@ -32,9 +34,12 @@ public struct Directives: Sendable, Hashable {
 
 /// A `FROM` and what follows it.
 public struct Stage: Sendable, Hashable {
+    /// What it builds on.
     public var from: Located<FromInstruction>
+    /// The rest, in order.
     public var instructions: [Located<Instruction>]
 
+    /// Makes a stage.
     public init(from: Located<FromInstruction>, instructions: [Located<Instruction>]) {
         self.from = from
         self.instructions = instructions
@@ -43,11 +48,14 @@ public struct Stage: Sendable, Hashable {
 
 /// `FROM [--platform=…] image [AS name]`.
 public struct FromInstruction: Sendable, Hashable {
+    /// An image or an earlier stage.
     public var image: Word
+    /// `--platform`.
     public var platform: Word?
     /// As written; names compare without case.
     public var name: Located<String>?
 
+    /// Makes an instruction of its parts.
     public init(image: Word, platform: Word?, name: Located<String>?) {
         self.image = image
         self.platform = platform

@@ -1,4 +1,6 @@
-/// What is wrong with a build file, where, and what may help. `DiagnosticRenderer` turns it into text.
+/// What is wrong with a build file, where, and what may help.
+///
+/// `DiagnosticRenderer` turns it into text.
 public struct Diagnostic: Error, Sendable, Hashable {
     /// One sentence without a final stop: what is wrong, with the offending word.
     public var message: String
@@ -7,6 +9,7 @@ public struct Diagnostic: Error, Sendable, Hashable {
     /// What to do, or what was expected: one sentence each.
     public var notes: [String]
 
+    /// Makes a diagnostic.
     public init(_ message: String, at range: SourceRange?, notes: [String] = []) {
         self.message = message
         self.range = range

@@ -1,0 +1,47 @@
+/// An instruction's text with its continuation lines joined, and where each part of it stands in the file.
+struct LogicalLine: Sendable {
+    /// A part of the text that is in one piece in the file.
+    private struct Piece: Sendable {
+        var offset: Int
+        var position: SourcePosition
+    }
+
+    private(set) var bytes: [UInt8] = []
+    private var pieces: [Piece] = []
+
+    mutating func append(_ slice: ArraySlice<UInt8>, at position: SourcePosition) {
+        guard !slice.isEmpty else { return }
+        pieces.append(Piece(offset: bytes.count, position: position))
+        bytes.append(contentsOf: slice)
+    }
+
+    mutating func trimTrailingBlanks() {
+        while let last = bytes.last, last.isBlank { bytes.removeLast() }
+    }
+
+    /// The place in the file of the byte at `offset`.
+    func position(at offset: Int) -> SourcePosition {
+        var low = 0
+        var high = pieces.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if pieces[middle].offset <= offset { low = middle } else { high = middle }
+        }
+        guard low < pieces.count else { return SourcePosition(line: 1, column: 1) }
+        let piece = pieces[low]
+        return SourcePosition(line: piece.position.line, column: piece.position.column + offset - piece.offset)
+    }
+
+    func sourceRange(_ range: Range<Int>) -> SourceRange {
+        let start = position(at: range.lowerBound)
+        guard !range.isEmpty else { return SourceRange(start: start, end: start) }
+        // The end belongs to the last byte: what follows it may stand on another line.
+        var end = position(at: range.upperBound - 1)
+        end.column += 1
+        return SourceRange(start: start, end: end)
+    }
+
+    func text(_ range: Range<Int>) -> String { bytes[range].text }
+
+    func located(_ range: Range<Int>) -> Located<String> { Located(text(range), at: sourceRange(range)) }
+}

@@ -1,0 +1,91 @@
+extension Word {
+    /// The text as written, for the places where a word is taken as it is.
+    public var literal: String { raw }
+
+    /// Puts in the values of variables and takes away quotes and escapes.
+    ///
+    /// `lookup` gives a variable's value, `nil` where it is not set.
+    ///
+    /// - Throws: what is wrong with the word, or the message of a `${x:?message}` whose variable is not set.
+    public func expand(_ lookup: (String) -> String?) throws(Diagnostic) -> Expansion {
+        guard needsExpansion else { return Expansion(text: raw, used: [], missing: []) }
+        let (text, expander) = try expandedText(lookup)
+        return Expansion(text: text.bytes.text, used: expander.used, missing: expander.missing)
+    }
+
+    /// Expands the word and splits the result at blanks that are not quoted; what is left empty is no word.
+    ///
+    /// Each of the words lists the variables of the whole.
+    ///
+    /// - Throws: what `expand` throws.
+    public func expandToWords(_ lookup: (String) -> String?) throws(Diagnostic) -> [Expansion] {
+        let (text, expander) = try expandedText(lookup)
+        var words: [Expansion] = []
+        var current: [UInt8] = []
+        func flush() {
+            guard !current.isEmpty else { return }
+            words.append(Expansion(text: current.text, used: expander.used, missing: expander.missing))
+            current = []
+        }
+        for (byte, quoted) in zip(text.bytes, text.isQuoted) {
+            if byte.isBlank, !quoted { flush() } else { current.append(byte) }
+        }
+        flush()
+        return words
+    }
+
+    private var needsExpansion: Bool {
+        let escape = escape.asciiValue ?? .backslash
+        return raw.utf8.contains { byte in
+            byte == .dollar || byte == .singleQuote || byte == .doubleQuote || byte == escape
+        }
+    }
+
+    private func expandedText(_ lookup: (String) -> String?) throws(Diagnostic) -> (ExpandedText, WordExpander) {
+        let bytes = Array(raw.utf8)
+        var parser = WordSyntaxParser(bytes, escape: escape.asciiValue ?? .backslash)
+        var expander = WordExpander()
+        var text = ExpandedText()
+        do throws(WordError) {
+            try expander.expand(try parser.parse(), into: &text, lookup)
+        } catch {
+            throw Diagnostic(error.message, at: place(of: error.range, in: bytes), notes: error.notes)
+        }
+        return (text, expander)
+    }
+
+    /// The place of a part of the word, as exactly as it is known: exact where the word is in one piece in the file.
+    private func place(of part: Range<Int>, in bytes: [UInt8]) -> SourceRange {
+        guard range.start.line == range.end.line, range.end.column - range.start.column == bytes.count else {
+            return range
+        }
+        var result = range
+        result.start.column += part.lowerBound
+        result.end.column = range.start.column + part.upperBound
+        return result
+    }
+}
+
+extension Heredoc {
+    /// Puts the values of variables into the document; a quoted delimiter leaves it as it is.
+    ///
+    /// Quotes are text like any other. The escape character takes away a dollar's meaning and vanishes.
+    ///
+    /// - Throws: what is wrong with a substitution in it, or the message of a `${x:?message}`.
+    public func expand(_ lookup: (String) -> String?) throws(Diagnostic) -> String {
+        guard expands else { return content }
+        var parser = WordSyntaxParser(
+            Array(content.utf8),
+            escape: escape.asciiValue ?? .backslash,
+            quotesAreText: true
+        )
+        var expander = WordExpander()
+        var text = ExpandedText()
+        do throws(WordError) {
+            try expander.expand(try parser.parse(), into: &text, lookup)
+        } catch {
+            throw Diagnostic("here-document `\(name)`: \(error.message)", at: range, notes: error.notes)
+        }
+        return text.bytes.text
+    }
+}
