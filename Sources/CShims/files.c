@@ -15,7 +15,7 @@ _Static_assert(CSHIMS_RESOLVE_NO_MAGICLINKS == RESOLVE_NO_MAGICLINKS, "openat2")
 _Static_assert(CSHIMS_RESOLVE_NO_SYMLINKS == RESOLVE_NO_SYMLINKS, "openat2");
 _Static_assert(CSHIMS_RESOLVE_BENEATH == RESOLVE_BENEATH, "openat2");
 _Static_assert(CSHIMS_RESOLVE_IN_ROOT == RESOLVE_IN_ROOT, "openat2");
-_Static_assert(CSHIMS_O_PATH == O_PATH, "openat2");
+_Static_assert(CSHIMS_O_PATH == O_PATH && CSHIMS_AT_EMPTY_PATH == AT_EMPTY_PATH, "openat");
 _Static_assert(CSHIMS_SEEK_DATA == SEEK_DATA && CSHIMS_SEEK_HOLE == SEEK_HOLE, "lseek");
 
 static long result(long value) { return value < 0 ? -(long)errno : value; }

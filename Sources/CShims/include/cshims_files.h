@@ -32,9 +32,10 @@ enum {
     CSHIMS_RESOLVE_IN_ROOT = 0x10,
 };
 
-/* O_PATH and friends are behind _GNU_SOURCE too. */
+/* O_PATH, AT_EMPTY_PATH and friends are behind _GNU_SOURCE too. */
 enum {
     CSHIMS_O_PATH = 010000000,
+    CSHIMS_AT_EMPTY_PATH = 0x1000,
     CSHIMS_SEEK_DATA = 3,
     CSHIMS_SEEK_HOLE = 4,
 };

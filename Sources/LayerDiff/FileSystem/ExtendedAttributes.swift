@@ -72,6 +72,17 @@ extension Directory {
         }
     }
 
+    /// Removes an attribute of `name` in this very directory; of the directory itself for the empty name.
+    func removeExtendedAttribute(_ attribute: [UInt8], from name: [UInt8]) throws(FileError) {
+        let result = withCString(attributePath(name)) { path in
+            withCString(attribute) { cshims_lremovexattr(path, $0) }
+        }
+        guard result == 0 else {
+            let operation = "remove the extended attribute \(text(attribute)) of"
+            throw FileError(operation, display(ContainerPath(clean: name)), negated: Int(result))
+        }
+    }
+
     /// A path that reaches `name` in this directory, whatever its kind and mode.
     ///
     /// The calls for extended attributes take no directory descriptor before Linux 6.13, and a descriptor of a
@@ -96,7 +107,11 @@ extension Directory {
             if result >= 0 { return bytes }
             if result == -Int(ENOTSUP) || result == -Int(ENODATA) { return [] }
             if result != -Int(ERANGE) {
-                throw FileError(operation, place + "/" + text(path.split(separator: UInt8(ascii: "/")).last ?? []), negated: result)
+                throw FileError(
+                    operation,
+                    place + "/" + text(path.split(separator: UInt8(ascii: "/")).last ?? []),
+                    negated: result
+                )
             }
         }
         throw FileError(operation, place, negated: -Int(E2BIG))

@@ -43,3 +43,12 @@ extension Array {
 func text(_ bytes: some Collection<UInt8>) -> String {
     String(decoding: bytes, as: UTF8.self)
 }
+
+extension UnsafeRawBufferPointer {
+    /// Whether all the bytes are zero.
+    var isZero: Bool {
+        guard let start = baseAddress, let first else { return true }
+        // All bytes equal the one before, and the first one is zero.
+        return first == 0 && memcmp(start, start + 1, count - 1) == 0
+    }
+}

@@ -5,46 +5,17 @@ extension LayerStack {
     /// followed too.
     /// - Throws: ``LayerError`` for more than 40 symlinks.
     public func resolve(_ path: ContainerPath, followLast: Bool) throws(LayerError) -> ContainerPath {
-        var pending = Array(path.components.reversed())
-        var views = [rootView]
-        var resolved: [ContainerPath] = [.root]
-        var links = 0
-        while let component = pending.popLast() {
-            if component.elementsEqual("..".utf8) {
-                if resolved.count > 1 {
-                    resolved.removeLast()
-                    views.removeLast()
-                }
-                continue
-            }
-            guard let directory = resolved.last, let view = views.last else { break }
-            let next = ContainerPath(parent: directory, name: component)
-            guard let found = child(next, in: view) else { return next.appendingAll(pending.reversed()) }
-            if case .symlink(let target) = found.entry.kind, followLast || !pending.isEmpty {
-                links += 1
-                guard links <= Self.symlinkLimit else { throw LayerError(.symlinkLoop(path: path.description)) }
-                if target.first == UInt8(ascii: "/") {
-                    resolved.removeSubrange(1...)
-                    views.removeSubrange(1...)
-                }
-                pending.append(contentsOf: Self.names(in: target).reversed())
-                continue
-            }
-            guard let inner = self.view(of: next, in: view) else { return next.appendingAll(pending.reversed()) }
-            resolved.append(next)
-            views.append(inner)
+        var views: [ContainerPath: View?] = [.root: rootView]
+        return try SymlinkResolution.resolve(path, followLast: followLast) { path in
+            guard let parent = path.parent, let view = Self.known(views, parent) else { return .missing }
+            views[path] = .some(self.view(of: path, in: view))
+            guard let found = child(path, in: view) else { return .missing }
+            if case .symlink(let target) = found.entry.kind { return .symlink(target: target) }
+            return .other
         }
-        return resolved.last ?? .root
     }
 
-    private static func names(in target: [UInt8]) -> [ArraySlice<UInt8>] {
-        target.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
-    }
-}
-
-extension ContainerPath {
-    /// This path with `names` behind it.
-    fileprivate func appendingAll(_ names: some Sequence<ArraySlice<UInt8>>) -> ContainerPath {
-        names.reduce(self) { $0.appending($1) }
+    private static func known(_ views: [ContainerPath: View?], _ path: ContainerPath) -> View? {
+        views[path] ?? nil
     }
 }

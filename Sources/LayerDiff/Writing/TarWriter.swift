@@ -32,12 +32,15 @@ struct TarWriter {
         try Self.check(entry)
         let header = Self.header(of: entry)
         try append(header)
-        if case .directory(opaque: true) = entry.kind {
-            let mark = ContainerPath(parent: entry.path, name: Whiteouts.opaque)
-            try append(TarHeader(name: mark.bytes, type: .file))
-        }
+        if case .directory(opaque: true) = entry.kind { try opaque(entry.path) }
         written.append(entry)
         return header.size
+    }
+
+    /// Adds the mark that a directory is opaque.
+    mutating func opaque(_ directory: ContainerPath) throws(LayerError) {
+        let mark = ContainerPath(parent: directory, name: Whiteouts.opaque)
+        try append(TarHeader(name: mark.bytes, type: .file))
     }
 
     /// Adds a part of the content of the entry that was begun last.
@@ -115,7 +118,10 @@ struct TarWriter {
         case .fifo: header.type = .fifo
         case .whiteout:
             let parent = entry.path.parent ?? .root
-            return TarHeader(name: ContainerPath(parent: parent, name: Whiteouts.prefix + entry.path.name).bytes, type: .file)
+            return TarHeader(
+                name: ContainerPath(parent: parent, name: Whiteouts.prefix + entry.path.name).bytes,
+                type: .file
+            )
         }
         return header
     }
