@@ -1,1 +1,92 @@
+#define _GNU_SOURCE
 #include "cshims_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+_Static_assert(CSHIMS_RESOLVE_NO_MAGICLINKS == RESOLVE_NO_MAGICLINKS, "openat2");
+_Static_assert(CSHIMS_RESOLVE_NO_SYMLINKS == RESOLVE_NO_SYMLINKS, "openat2");
+_Static_assert(CSHIMS_RESOLVE_BENEATH == RESOLVE_BENEATH, "openat2");
+_Static_assert(CSHIMS_RESOLVE_IN_ROOT == RESOLVE_IN_ROOT, "openat2");
+_Static_assert(CSHIMS_O_PATH == O_PATH && CSHIMS_AT_EMPTY_PATH == AT_EMPTY_PATH, "openat");
+_Static_assert(CSHIMS_SEEK_DATA == SEEK_DATA && CSHIMS_SEEK_HOLE == SEEK_HOLE, "lseek");
+
+static long result(long value) { return value < 0 ? -(long)errno : value; }
+
+int cshims_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    long descriptor;
+    do {
+        descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
+        /* EAGAIN: a rename elsewhere raced the walk, and the kernel could not tell whether it stayed beneath. */
+    } while (descriptor < 0 && (errno == EINTR || errno == EAGAIN));
+    return (int)result(descriptor);
+}
+
+int cshims_status(int directory, const char *path, struct cshims_status *status) {
+    struct statx found;
+    int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
+    if (statx(directory, path, flags, STATX_BASIC_STATS, &found) < 0) return -errno;
+    *status = (struct cshims_status){
+        .mode = found.stx_mode,
+        .uid = found.stx_uid,
+        .gid = found.stx_gid,
+        .link_count = found.stx_nlink,
+        .inode = found.stx_ino,
+        .device = makedev(found.stx_dev_major, found.stx_dev_minor),
+        .size = found.stx_size,
+        .blocks = found.stx_blocks,
+        .modified_seconds = found.stx_mtime.tv_sec,
+        .changed_seconds = found.stx_ctime.tv_sec,
+        .modified_nanoseconds = found.stx_mtime.tv_nsec,
+        .changed_nanoseconds = found.stx_ctime.tv_nsec,
+        .device_major = found.stx_rdev_major,
+        .device_minor = found.stx_rdev_minor,
+    };
+    return 0;
+}
+
+long cshims_getdents(int directory, void *buffer, size_t size) {
+    return result(getdents64(directory, buffer, size));
+}
+
+struct cshims_dirent cshims_dirent_at(const void *buffer) {
+    const struct dirent64 *entry = buffer;
+    return (struct cshims_dirent){
+        .record_length = entry->d_reclen,
+        .type = entry->d_type,
+        .name = entry->d_name,
+    };
+}
+
+long cshims_llistxattr(const char *path, void *list, size_t size) {
+    return result(llistxattr(path, list, size));
+}
+
+long cshims_lgetxattr(const char *path, const char *name, void *value, size_t size) {
+    return result(lgetxattr(path, name, value, size));
+}
+
+int cshims_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
+    return (int)result(lsetxattr(path, name, value, size, 0));
+}
+
+int cshims_lremovexattr(const char *path, const char *name) {
+    return (int)result(lremovexattr(path, name));
+}
+
+int cshims_mknod(int directory, const char *name, uint32_t mode, uint32_t major, uint32_t minor) {
+    return (int)result(mknodat(directory, name, mode, makedev(major, minor)));
+}
+
+int cshims_set_times(int directory, const char *name, int64_t seconds) {
+    struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    return (int)result(utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW));
+}

@@ -1,4 +1,72 @@
 #ifndef SWBUILD_CSHIMS_FILES_H
 #define SWBUILD_CSHIMS_FILES_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every function returns a value of zero or more, or a negated errno. None prints, allocates or keeps state. */
+
+/* What statx(2) says of a file. Swift cannot import `struct statx`: it is behind _GNU_SOURCE. */
+struct cshims_status {
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t link_count;
+    uint64_t inode;
+    uint64_t device;
+    uint64_t size;
+    uint64_t blocks;
+    int64_t modified_seconds;
+    int64_t changed_seconds;
+    uint32_t modified_nanoseconds;
+    uint32_t changed_nanoseconds;
+    uint32_t device_major;
+    uint32_t device_minor;
+};
+
+/* The RESOLVE_* bits of openat2(2), as constants that Swift can see. */
+enum {
+    CSHIMS_RESOLVE_NO_MAGICLINKS = 0x02,
+    CSHIMS_RESOLVE_NO_SYMLINKS = 0x04,
+    CSHIMS_RESOLVE_BENEATH = 0x08,
+    CSHIMS_RESOLVE_IN_ROOT = 0x10,
+};
+
+/* O_PATH, AT_EMPTY_PATH and friends are behind _GNU_SOURCE too. */
+enum {
+    CSHIMS_O_PATH = 010000000,
+    CSHIMS_AT_EMPTY_PATH = 0x1000,
+    CSHIMS_SEEK_DATA = 3,
+    CSHIMS_SEEK_HOLE = 4,
+};
+
+/* openat2(2): glibc has no wrapper, and syscall(2) is variadic, which Swift cannot call. */
+int cshims_openat2(int directory, const char *_Nonnull path, uint64_t flags, uint64_t mode, uint64_t resolve);
+
+/* statx(2) that follows no link; the empty path is `directory` itself. */
+int cshims_status(int directory, const char *_Nonnull path, struct cshims_status *_Nonnull status);
+
+/* getdents64(2): records of `struct linux_dirent64`, whose name is a flexible array that Swift does not see. */
+long cshims_getdents(int directory, void *_Nonnull buffer, size_t size);
+
+/* The type (DT_*), the record's length and where its name begins in the record at `buffer`. */
+struct cshims_dirent {
+    uint16_t record_length;
+    uint8_t type;
+    const char *_Nonnull name;
+};
+struct cshims_dirent cshims_dirent_at(const void *_Nonnull buffer);
+
+/* <sys/xattr.h> is no part of Swift's Glibc module. Links are not followed. */
+long cshims_llistxattr(const char *_Nonnull path, void *_Nullable list, size_t size);
+long cshims_lgetxattr(const char *_Nonnull path, const char *_Nonnull name, void *_Nullable value, size_t size);
+int cshims_lsetxattr(const char *_Nonnull path, const char *_Nonnull name, const void *_Nullable value, size_t size);
+int cshims_lremovexattr(const char *_Nonnull path, const char *_Nonnull name);
+
+/* mknod(2) beneath a directory: makedev is a macro that Swift cannot import. */
+int cshims_mknod(int directory, const char *_Nonnull name, uint32_t mode, uint32_t major, uint32_t minor);
+
+/* utimensat(2) that follows no link and sets the modification time and the access time alike. */
+int cshims_set_times(int directory, const char *_Nonnull name, int64_t seconds);
+
 #endif

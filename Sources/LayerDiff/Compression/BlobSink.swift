@@ -1,0 +1,35 @@
+import Glibc
+import OCI
+import SystemPackage
+
+/// The end of the line: writes a blob's bytes to a file and hashes them.
+final class BlobSink {
+    private let blob: FileDescriptor
+    private var hasher = Digest.Hasher()
+    private(set) var size: Int64 = 0
+
+    init(_ blob: FileDescriptor) {
+        self.blob = blob
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(LayerError) {
+        hasher.update(bytes)
+        size += Int64(bytes.count)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = Glibc.write(blob.rawValue, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw LayerError(.blob(operation: "write", errno: Errno(rawValue: errno)))
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// The digest of all that was written.
+    func digest() -> Digest {
+        // The hasher is a value: a copy is finished, and this one could go on.
+        let copy = hasher
+        return copy.finalize()
+    }
+}

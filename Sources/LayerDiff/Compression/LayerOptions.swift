@@ -1,0 +1,58 @@
+import OCI
+
+/// How a layer that is written is compressed.
+public enum LayerCompression: Sendable, Hashable {
+    /// By ISA-L at its level 1: on a Debian root file system about 210 MB/s and 68 of 170 MB left, where its level 3
+    /// does 130 MB/s and leaves 66 MB, and zlib's level 6 does 15 MB/s and leaves 60 MB.
+    case gzip
+    /// By libzstd at this level, with a checksum; level 3 is its own default.
+    case zstd(level: Int)
+    /// Not at all.
+    case none
+
+    /// What blobs compressed so are called in media types.
+    public var blobCompression: BlobCompression {
+        switch self {
+        case .gzip: .gzip
+        case .zstd: .zstd
+        case .none: .none
+        }
+    }
+
+    /// Names the encoder and its level: blobs by encoders of different names differ, though their tars are the same.
+    public var encoderName: String {
+        switch self {
+        case .gzip: "isal-\(GzipEncoder.level)"
+        case .zstd(let level): "zstd-\(level)"
+        case .none: "none"
+        }
+    }
+}
+
+/// How a layer is written.
+public struct LayerOptions: Sendable, Hashable {
+    /// How the blob is compressed.
+    public var compression: LayerCompression
+    /// Times later than this, in seconds since the epoch, are written as this.
+    public var latestModification: Int64?
+
+    /// gzip, and times as they are, unless told otherwise.
+    public init(compression: LayerCompression = .gzip, latestModification: Int64? = nil) {
+        self.compression = compression
+        self.latestModification = latestModification
+    }
+}
+
+/// A layer's blob, completely written.
+public struct LayerBlob: Sendable, Hashable {
+    /// The digest of the tar.
+    public let diffID: DiffID
+    /// The digest of the blob.
+    public let digest: Digest
+    /// The blob's length.
+    public let size: Int64
+    /// How the blob is compressed.
+    public let compression: BlobCompression
+    /// The tar's length.
+    public let uncompressedSize: Int64
+}

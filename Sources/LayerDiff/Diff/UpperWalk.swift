@@ -1,0 +1,204 @@
+/// The walk through an upper directory that collects what changed.
+struct UpperWalk {
+    let upper: Directory
+    let lower: LayerStack
+    private(set) var changes: [Change] = []
+
+    init(upper: Directory, lower: LayerStack) {
+        self.upper = upper
+        self.lower = lower
+    }
+
+    mutating func run() throws(LayerError) {
+        try collect(in: upper, .root, below: lower.layers.isEmpty ? nil : lower.rootView)
+        let status = try file { () throws(FileError) in try upper.status(.root) }
+        guard let status else { return }
+        let before = lower.rootFound.entry
+        var root = before
+        root.kind = .directory(opaque: false)
+        root.mode = status.mode
+        root.uid = status.uid
+        root.gid = status.gid
+        guard root.mode != before.mode || root.uid != before.uid || root.gid != before.gid else { return }
+        root.modified = status.modified.seconds
+        append(root, isUnchanged: false)
+    }
+
+    /// Collects what `directory` holds, which is at `path`; `below` is what shows there in the layers below.
+    ///
+    /// Answers whether anything in it is listed for sure.
+    @discardableResult
+    private mutating func collect(
+        in directory: Directory,
+        _ path: ContainerPath,
+        below: LayerStack.View?
+    ) throws(LayerError) -> Bool {
+        var isAnyListed = false
+        for item in try file({ () throws(FileError) in try directory.list(.root) }) {
+            let child = ContainerPath(parent: path, name: item.name)
+            let found = below.flatMap { lower.child(child, in: $0) }
+            let node = UpperNode(path: child, name: item.name, status: item.status, directory: directory)
+            if try visit(node, found: found, below: below) { isAnyListed = true }
+        }
+        return isAnyListed
+    }
+
+    /// Collects one name of the upper directory: whether it is listed for sure.
+    private mutating func visit(
+        _ node: UpperNode,
+        found: LayerStack.Found?,
+        below: LayerStack.View?
+    ) throws(LayerError) -> Bool {
+        let status = node.status
+        if status.kind == .socket { return false }
+        if status.kind == .characterDevice && status.deviceMajor == 0 && status.deviceMinor == 0 {
+            return whiteout(node.path, found)
+        }
+        let all = try file { () throws(FileError) in try node.directory.extendedAttributes(named: node.name) }
+        let marks = try OverlayMarks(all, on: node)
+        if marks.isWhiteout && status.kind == .file && status.size == 0 { return whiteout(node.path, found) }
+        if status.kind == .directory {
+            return try directory(node, marks, found: found, below: below)
+        }
+        guard let entry = try node.entry(attributes: marks.others) else { return false }
+        let isUnchanged = try found.map { (below) throws(LayerError) in try isSame(entry, node, as: below) } ?? false
+        let hasMoreNames = status.linkCount > 1
+        if isUnchanged && !hasMoreNames { return false }
+        append(entry, isUnchanged: isUnchanged, identity: hasMoreNames ? status : nil)
+        return true
+    }
+
+    /// Collects the mark that a name is gone, if there was one: whether it is listed.
+    private mutating func whiteout(_ path: ContainerPath, _ found: LayerStack.Found?) -> Bool {
+        guard found != nil else { return false }
+        append(.whiteout(path), isUnchanged: false)
+        return true
+    }
+
+    /// Collects a directory and what is in it: whether it is listed.
+    private mutating func directory(
+        _ node: UpperNode,
+        _ marks: OverlayMarks,
+        found: LayerStack.Found?,
+        below: LayerStack.View?
+    ) throws(LayerError) -> Bool {
+        let inner = below.flatMap { lower.view(of: node.path, in: $0) }
+        // A directory that was made new is marked too; the mark says something only where it hides something.
+        let isOpaque = marks.isOpaque && inner.map { lower.hasChildren(in: $0) } ?? false
+        let entry = node.entry(kind: .directory(opaque: isOpaque), attributes: marks.others)
+        let opened = try file { () throws(FileError) in try node.directory.directory(ContainerPath(clean: node.name)) }
+        let isAnyListed = try collect(in: opened, node.path, below: marks.isOpaque ? nil : inner)
+        if !isAnyListed, !isOpaque, let before = found?.entry, before.isDirectory,
+            Self.haveSameAttributes(entry, before), entry.modified == before.modified
+        {
+            return false
+        }
+        append(entry, isUnchanged: false)
+        return true
+    }
+
+    private mutating func append(_ entry: TreeEntry, isUnchanged: Bool, identity status: FileStatus? = nil) {
+        var content = ContentSource.none
+        if case .file(let size) = entry.kind, size > 0 { content = .file(upper, entry.path) }
+        changes.append(
+            Change(
+                entry: LayerEntry(entry: entry, content: content),
+                identity: status.map { Change.Identity(device: $0.device, inode: $0.inode) },
+                isUnchanged: isUnchanged
+            )
+        )
+    }
+
+    private static func haveSameAttributes(_ left: TreeEntry, _ right: TreeEntry) -> Bool {
+        left.mode == right.mode && left.uid == right.uid && left.gid == right.gid
+            && left.attributes == right.attributes
+    }
+
+    /// Whether what is in the upper directory is what the layers below have: copied up, but not changed.
+    private func isSame(_ entry: TreeEntry, _ node: UpperNode, as found: LayerStack.Found) throws(LayerError) -> Bool {
+        guard entry.kind == found.entry.kind, entry.modified == found.entry.modified,
+            Self.haveSameAttributes(entry, found.entry)
+        else { return false }
+        guard case .file(let size) = entry.kind, size > 0 else { return true }
+        let now = try file { () throws(FileError) in
+            try node.directory.openFile(ContainerPath(clean: node.name))
+        }
+        let before = try lower.open(found)
+        return try file { () throws(FileError) in try FileComparison.haveSameBytes(now, before, size: size) }
+    }
+
+    private func file<Value>(_ body: () throws(FileError) -> Value) throws(LayerError) -> Value {
+        try LayerError.wrapping(body)
+    }
+}
+
+/// A name in the upper directory.
+struct UpperNode {
+    let path: ContainerPath
+    let name: [UInt8]
+    let status: FileStatus
+    /// The directory that it is in.
+    let directory: Directory
+
+    func entry(kind: TreeEntry.Kind, attributes: [ExtendedAttribute]) -> TreeEntry {
+        TreeEntry(
+            path: path,
+            kind: kind,
+            mode: status.mode,
+            uid: status.uid,
+            gid: status.gid,
+            modified: status.modified.seconds,
+            attributes: attributes
+        )
+    }
+
+    /// The entry of what is no directory; `nil` for what a layer has no entry for.
+    func entry(attributes: [ExtendedAttribute]) throws(LayerError) -> TreeEntry? {
+        let kind: TreeEntry.Kind
+        switch status.kind {
+        case .file: kind = .file(size: status.size)
+        case .symlink:
+            kind = .symlink(
+                target: try LayerError.wrapping { () throws(FileError) in
+                    try directory.readLink(ContainerPath(clean: name))
+                }
+            )
+        case .characterDevice: kind = .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
+        case .blockDevice: kind = .blockDevice(major: status.deviceMajor, minor: status.deviceMinor)
+        case .fifo: kind = .fifo
+        case .directory, .socket: return nil
+        }
+        return entry(kind: kind, attributes: attributes)
+    }
+}
+
+/// What overlayfs wrote on a file, apart from the attributes that are the file's own.
+private struct OverlayMarks {
+    private(set) var isOpaque = false
+    private(set) var isWhiteout = false
+    private(set) var others: [ExtendedAttribute] = []
+
+    init(_ attributes: [ExtendedAttribute], on node: UpperNode) throws(LayerError) {
+        for attribute in attributes {
+            guard let mark = Self.overlayName(attribute.name) else {
+                if ExtendedAttribute.isPortable(attribute.name) { others.append(attribute) }
+                continue
+            }
+            if mark.elementsEqual("opaque".utf8) {
+                isOpaque = attribute.value.elementsEqual("y".utf8)
+            } else if mark.elementsEqual("whiteout".utf8) {
+                isWhiteout = true
+            } else if mark.elementsEqual("redirect".utf8) || mark.elementsEqual("metacopy".utf8) {
+                let why = "the overlay was mounted with \(text(mark)), which keeps a part of it elsewhere"
+                throw LayerError(.unrepresentable(path: node.path.description, why: why))
+            }
+        }
+    }
+
+    private static func overlayName(_ name: [UInt8]) -> ArraySlice<UInt8>? {
+        for prefix in ["trusted.overlay.", "user.overlay."] where name.starts(with: prefix.utf8) {
+            return name[prefix.utf8.count...]
+        }
+        return nil
+    }
+}

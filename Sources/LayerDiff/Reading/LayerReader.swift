@@ -1,0 +1,116 @@
+import OCI
+import SystemPackage
+
+/// A layer's blob, completely read.
+public struct ReadLayer: Sendable {
+    /// The digest of the tar.
+    public let diffID: DiffID
+    /// The digest of the blob.
+    public let blobDigest: Digest
+    /// The blob's length.
+    public let blobSize: Int64
+    /// How the blob is compressed, by its own first bytes.
+    public let compression: BlobCompression
+    /// The tar's length.
+    public let uncompressedSize: Int64
+    /// What the layer says of its paths.
+    public let index: LayerIndex
+
+    init(_ facts: BlobFacts, index: LayerIndex) {
+        diffID = facts.diffID
+        blobDigest = facts.blob.digest
+        blobSize = facts.blob.size
+        compression = facts.compression
+        uncompressedSize = facts.uncompressedSize
+        self.index = index
+    }
+}
+
+/// How a layer is applied to a directory.
+public struct ApplyOptions: Sendable {
+    /// What becomes of marks for what is gone.
+    public enum Form: Sendable, Hashable {
+        /// They become overlayfs's own, with attributes of this prefix: `trusted.overlay.` or `user.overlay.`.
+        case overlay(attributePrefix: String)
+        /// What they name is deleted from the directory.
+        case flat
+    }
+
+    /// What becomes of marks for what is gone.
+    public var form: Form
+    /// The layers below: asked for the attributes of directories that the layer does not list, and for the files that
+    /// its hard links lead to.
+    public var lower: LayerStack?
+    /// How much the layer may ask for.
+    public var limits: LayerLimits
+    /// Whether device nodes are made; else a layer that has some is refused.
+    public var allowDevices: Bool
+
+    /// Collects the options; without more, there is nothing below and devices are refused.
+    public init(
+        form: Form,
+        lower: LayerStack? = nil,
+        limits: LayerLimits = LayerLimits(),
+        allowDevices: Bool = false
+    ) {
+        self.form = form
+        self.lower = lower
+        self.limits = limits
+        self.allowDevices = allowDevices
+    }
+}
+
+/// Reads layers.
+public enum LayerReader {
+    /// Unpacks the layer in `blob`, a file that is read from its start, to `directory`.
+    ///
+    /// Nothing outside of `directory` is ever written, whatever the layer says. When this fails, what was unpacked so
+    /// far is left behind.
+    /// - Throws: ``LayerError`` when the blob is damaged, asks for what is not allowed, or the file system refuses.
+    public static func apply(
+        _ blob: FileDescriptor,
+        to directory: Directory,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
+        let source = try BlobSource(blob, limits: options.limits)
+        let unpacker = LayerUnpacker(directory, options: options)
+        try forEachMember(of: source) { (member, reader) throws(LayerError) in
+            switch member {
+            case .entry(let entry): try unpacker.place(entry, contentFrom: reader)
+            case .whiteout(let path): try unpacker.whiteout(path)
+            case .opaque(let path): try unpacker.opaque(path)
+            case .ignored: break
+            }
+        }
+        let index = try unpacker.finish()
+        return ReadLayer(try source.finish(), index: index)
+    }
+
+    /// Reads the layer in `blob`, a file that is read from its start, and unpacks nothing.
+    /// - Throws: ``LayerError`` when the blob is damaged or asks for what is not allowed.
+    public static func index(
+        _ blob: FileDescriptor,
+        limits: LayerLimits = LayerLimits()
+    ) throws(LayerError) -> ReadLayer {
+        let source = try BlobSource(blob, limits: limits)
+        var record = LayerRecord(limits: limits)
+        try forEachMember(of: source) { (member, _) throws(LayerError) in
+            switch member {
+            case .entry(let entry): _ = try record.add(entry)
+            case .whiteout(let path): _ = try record.whiteout(path)
+            case .opaque(let path): try record.opaque(path)
+            case .ignored: break
+            }
+        }
+        return ReadLayer(try source.finish(), index: record.index())
+    }
+
+    /// Calls `body` with every member of the tar; within it, the member's content can be read.
+    static func forEachMember(
+        of source: BlobSource,
+        _ body: (LayerMember, TarReader) throws(LayerError) -> Void
+    ) throws(LayerError) {
+        let reader = try TarReader(source)
+        while let member = try reader.next() { try body(LayerMember(member), reader) }
+    }
+}

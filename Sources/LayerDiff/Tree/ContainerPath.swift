@@ -1,0 +1,107 @@
+/// A normalised path in a root file system.
+///
+/// It has no leading or trailing slash, no empty component, no `.` and no `..`; the empty path is the root. Names are
+/// bytes: whatever a file system allows is kept as it is.
+public struct ContainerPath: Sendable, Hashable {
+    /// The path's bytes, without a leading slash.
+    public let bytes: [UInt8]
+
+    /// The root directory.
+    public static let root = ContainerPath(clean: [])
+
+    /// Normalises `path`; a `..` that would leave the root stays at the root.
+    public init(cleaning path: some Sequence<UInt8>) {
+        self.init(clean: Self.append(path, to: []))
+    }
+
+    /// Normalises `text`.
+    public init(_ text: String) {
+        self.init(cleaning: text.utf8)
+    }
+
+    /// Takes bytes that are known to be normalised.
+    init(clean bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// The path of `name` in the directory `parent`; `name` is one component, as a directory lists it.
+    init(parent: ContainerPath, name: some Collection<UInt8>) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(parent.bytes.count + 1 + name.count)
+        bytes.append(contentsOf: parent.bytes)
+        if !bytes.isEmpty { bytes.append(UInt8(ascii: "/")) }
+        bytes.append(contentsOf: name)
+        self.bytes = bytes
+    }
+
+    /// Whether this is the root.
+    public var isRoot: Bool { bytes.isEmpty }
+
+    /// The names from the root down.
+    public var components: [ArraySlice<UInt8>] {
+        bytes.split(separator: UInt8(ascii: "/"))
+    }
+
+    /// The last component; empty for the root.
+    public var name: ArraySlice<UInt8> {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return bytes[...] }
+        return bytes[(slash + 1)...]
+    }
+
+    /// The directory that this is in; `nil` for the root.
+    public var parent: ContainerPath? {
+        guard !isRoot else { return nil }
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return .root }
+        return ContainerPath(clean: Array(bytes[..<slash]))
+    }
+
+    /// The directories above this one, the nearest first, the root last.
+    var ancestors: some Sequence<ContainerPath> {
+        sequence(state: self) { current in
+            guard let parent = current.parent else { return nil }
+            current = parent
+            return parent
+        }
+    }
+
+    /// This path with `relative` behind it, normalised; a `..` leads upwards, but not out of the root.
+    public func appending(_ relative: some Sequence<UInt8>) -> ContainerPath {
+        ContainerPath(clean: Self.append(relative, to: bytes))
+    }
+
+    /// Whether `other` is somewhere beneath this directory; a path is no ancestor of itself.
+    public func isAncestor(of other: ContainerPath) -> Bool {
+        if isRoot { return !other.isRoot }
+        return other.bytes.count > bytes.count && other.bytes[bytes.count] == UInt8(ascii: "/")
+            && other.bytes.starts(with: bytes)
+    }
+
+    private static func append(_ path: some Sequence<UInt8>, to start: [UInt8]) -> [UInt8] {
+        var result = start
+        for component in path.split(separator: UInt8(ascii: "/")) {
+            if component.elementsEqual(".".utf8) { continue }
+            if component.elementsEqual("..".utf8) {
+                let slash = result.lastIndex(of: UInt8(ascii: "/")) ?? 0
+                result.removeSubrange(slash...)
+                continue
+            }
+            if !result.isEmpty { result.append(UInt8(ascii: "/")) }
+            result.append(contentsOf: component)
+        }
+        return result
+    }
+}
+
+extension ContainerPath: Comparable {
+    /// Compares the bytes.
+    public static func < (left: Self, right: Self) -> Bool {
+        left.bytes.withUnsafeBytes { left in
+            right.bytes.withUnsafeBytes { right in compareBytes(left, right) < 0 }
+        }
+    }
+}
+
+extension ContainerPath: CustomStringConvertible {
+    /// The absolute path as text; bytes that are no UTF-8 are replaced.
+    public var description: String { "/" + String(decoding: bytes, as: UTF8.self) }
+}

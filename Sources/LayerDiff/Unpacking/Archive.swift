@@ -1,0 +1,73 @@
+import Glibc
+import SystemPackage
+
+/// What an archive holds, unpacked.
+public struct ExtractedArchive: Sendable {
+    /// The entries in byte order of their paths, files with their contents.
+    public let entries: [LayerEntry]
+    /// The directories among ``entries`` that the archive does not list itself, in byte order: 0755, owned by root.
+    public let impliedDirectories: [ContainerPath]
+}
+
+/// Archives that ADD unpacks: tar, by itself or compressed with gzip, bzip2, xz or zstd.
+public enum Archive {
+    /// Whether the file at `path` is an archive: by its content, whatever its name.
+    /// - Throws: ``LayerError`` when the file cannot be read.
+    public static func isArchive(_ directory: Directory, _ path: ContainerPath) throws(LayerError) -> Bool {
+        let file = try LayerError.wrapping { () throws(FileError) in try directory.openFile(path) }
+        return try isArchive(file)
+    }
+
+    /// Whether `file` is an archive: whether there is a valid tar header in it, compressed or not.
+    /// - Throws: ``LayerError`` when the file cannot be read.
+    public static func isArchive(_ file: OwnedDescriptor) throws(LayerError) -> Bool {
+        let status = try LayerError.wrapping { () throws(FileError) in try file.status() }
+        guard status.kind == .file, status.size > 0 else { return false }
+        let source = FileSource(file)
+        do throws(LayerError) {
+            return try TarReader(source, filters: .common).next() != nil
+        } catch {
+            switch error.reason {
+            case .file, .blob, .resources: throw error
+            default: return false
+            }
+        }
+    }
+
+    /// Unpacks `file` with the help of `scratch`, an empty directory, which receives the contents.
+    ///
+    /// Names are made relative to the root and kept in it; what is put through one of the archive's own symlinks lands
+    /// where that leads; later entries win. Only plain files are made in `scratch`, under names of no meaning.
+    /// - Throws: ``LayerError`` when the archive is damaged, asks for more than `limits`, or `scratch` is not writable.
+    public static func extract(
+        _ file: OwnedDescriptor,
+        into scratch: Directory,
+        limits: LayerLimits = LayerLimits()
+    ) throws(LayerError) -> ExtractedArchive {
+        let reader = try TarReader(FileSource(file), filters: .common)
+        var tree = ArchiveTree(scratch: scratch, limits: limits)
+        while let member = try reader.next() { try tree.add(member, contentFrom: reader) }
+        return tree.finish()
+    }
+}
+
+/// A file's bytes as they are, for libarchive to decompress.
+private final class FileSource: TarSource {
+    private let file: OwnedDescriptor
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
+    private var offset: Int64 = 0
+
+    init(_ file: OwnedDescriptor) {
+        self.file = file
+    }
+
+    deinit {
+        buffer.deallocate()
+    }
+
+    func next() throws(LayerError) -> UnsafeRawBufferPointer? {
+        let count = try LayerError.wrapping { () throws(FileError) in try file.read(into: buffer, at: offset) }
+        offset += Int64(count)
+        return count == 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
+    }
+}

@@ -1,0 +1,181 @@
+import OCI
+import SystemPackage
+
+/// What a tar's bytes run through: their digest on one thread; compression, the blob's digest and the writing on another.
+///
+/// The producer, on the caller's thread, fills the ring's buffers. A tar that fits into one buffer starts no thread.
+final class LayerPipeline {
+    /// 64 buffers of 256 KiB: as much as the compressor may be behind when the tar is done.
+    private static let chunks = 64
+    private static let hasherReader = 0
+    private static let encoderReader = 1
+
+    private let ring = ChunkRing(chunks: LayerPipeline.chunks, readers: 2)
+    private let blob: FileDescriptor
+    private let compression: LayerCompression
+    private var threads: Threads?
+    private var chunk: UnsafeMutableRawBufferPointer
+    private var filled = 0
+    private(set) var size: Int64 = 0
+
+    private struct Threads {
+        let hasher: WorkerThread<Result<Digest, LayerError>>
+        let encoder: WorkerThread<Result<EncodedBlob, LayerError>>
+    }
+
+    init(blob: FileDescriptor, compression: LayerCompression) throws(LayerError) {
+        self.blob = blob
+        self.compression = compression
+        chunk = try ring.nextFree()
+    }
+
+    /// Makes threads end that have not: what is left of a tar that was given up.
+    func cancel(_ error: LayerError) {
+        ring.fail(error)
+        threads = nil
+    }
+
+    /// Adds `bytes` to the tar.
+    func write(_ bytes: UnsafeRawBufferPointer) throws(LayerError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = min(rest.count, chunk.count - filled)
+            let space = UnsafeMutableRawBufferPointer(rebasing: chunk[filled..<(filled + count)])
+            space.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
+            try advance(count)
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Adds `count` zeros to the tar.
+    func writeZeros(_ count: Int64) throws(LayerError) {
+        var rest = count
+        while rest > 0 {
+            let part = Int(min(rest, Int64(chunk.count - filled)))
+            let space = UnsafeMutableRawBufferPointer(rebasing: chunk[filled..<(filled + part)])
+            _ = space.initializeMemory(as: UInt8.self, repeating: 0)
+            try advance(part)
+            rest -= Int64(part)
+        }
+    }
+
+    /// Has `fill` write up to `most` bytes where the tar goes on: how many it wrote.
+    func write(
+        atMost most: Int64,
+        _ fill: (UnsafeMutableRawBufferPointer) throws(LayerError) -> Int
+    ) throws(LayerError) -> Int {
+        let room = Int(min(most, Int64(chunk.count - filled)))
+        let count = try fill(UnsafeMutableRawBufferPointer(rebasing: chunk[filled..<(filled + room)]))
+        try advance(count)
+        return count
+    }
+
+    private func advance(_ count: Int) throws(LayerError) {
+        filled += count
+        size += Int64(count)
+        guard filled == chunk.count else { return }
+        if threads == nil { threads = try startThreads() }
+        ring.publish(filled)
+        chunk = try ring.nextFree()
+        filled = 0
+    }
+
+    /// Ends the tar and waits for its digest; the blob may be unfinished still.
+    func finish() throws(LayerError) -> (diffID: DiffID, blob: PendingBlob) {
+        guard let threads else { return try finishHere() }
+        if filled > 0 { ring.publish(filled) }
+        ring.finish()
+        let digest = try threads.hasher.result()
+        return (DiffID(digest), PendingBlob(running: threads.encoder, cancelling: ring))
+    }
+
+    private func finishHere() throws(LayerError) -> (diffID: DiffID, blob: PendingBlob) {
+        let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
+        var hasher = Digest.Hasher()
+        hasher.update(bytes)
+        let sink = BlobSink(blob)
+        let encoder = try compression.makeEncoder()
+        try encoder.encode(bytes, into: sink)
+        try encoder.finish(into: sink)
+        let done = EncodedBlob(digest: sink.digest(), size: sink.size)
+        return (DiffID(hasher.finalize()), PendingBlob(done: done))
+    }
+
+    private func startThreads() throws(LayerError) -> Threads {
+        let (ring, blob, compression) = (ring, blob, compression)
+        let hasher = try WorkerThread<Result<Digest, LayerError>> {
+            Result { () throws(LayerError) in try Self.hash(ring) }
+        }
+        let encoder = try WorkerThread<Result<EncodedBlob, LayerError>> {
+            do throws(LayerError) {
+                return .success(try Self.encode(ring, compression, to: blob))
+            } catch {
+                ring.fail(error)
+                return .failure(error)
+            }
+        }
+        return Threads(hasher: hasher, encoder: encoder)
+    }
+
+    private static func hash(_ ring: ChunkRing) throws(LayerError) -> Digest {
+        var hasher = Digest.Hasher()
+        while let chunk = try ring.next(reader: hasherReader) { hasher.update(chunk) }
+        return hasher.finalize()
+    }
+
+    private static func encode(
+        _ ring: ChunkRing,
+        _ compression: LayerCompression,
+        to blob: FileDescriptor
+    ) throws(LayerError) -> EncodedBlob {
+        let sink = BlobSink(blob)
+        let encoder = try compression.makeEncoder()
+        while let chunk = try ring.next(reader: encoderReader) { try encoder.encode(chunk, into: sink) }
+        try encoder.finish(into: sink)
+        return EncodedBlob(digest: sink.digest(), size: sink.size)
+    }
+}
+
+/// A blob's facts when it is written.
+struct EncodedBlob: Sendable {
+    let digest: Digest
+    let size: Int64
+}
+
+/// A blob that is written, or about to be.
+final class PendingBlob: Sendable {
+    private enum State: Sendable {
+        case done(EncodedBlob)
+        case running(WorkerThread<Result<EncodedBlob, LayerError>>, ChunkRing)
+    }
+
+    private let state: State
+
+    init(done blob: EncodedBlob) {
+        state = .done(blob)
+    }
+
+    init(running thread: WorkerThread<Result<EncodedBlob, LayerError>>, cancelling ring: ChunkRing) {
+        state = .running(thread, ring)
+    }
+
+    func wait() throws(LayerError) -> EncodedBlob {
+        switch state {
+        case .done(let blob): return blob
+        case .running(let thread, _): return try thread.result()
+        }
+    }
+
+    deinit {
+        // Nobody wants the blob any more, and its descriptor may be closed next. A thread that is done is past this.
+        if case .running(_, let ring) = state { ring.fail(LayerError(.resources(what: "readers of this layer"))) }
+    }
+}
+
+extension WorkerThread {
+    /// Waits for the end of a thread whose result is a value or an error.
+    func result<Success>() throws(LayerError) -> Success where Value == Result<Success, LayerError> {
+        guard let result = join() else { throw LayerError(.resources(what: "threads")) }
+        return try result.get()
+    }
+}

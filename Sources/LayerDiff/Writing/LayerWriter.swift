@@ -1,0 +1,59 @@
+import OCI
+import SystemPackage
+
+/// Writes layers.
+public enum LayerWriter {
+    /// Writes `entries`, in the order given, as a tar to `blob`, compressed as `options` say.
+    ///
+    /// Comes back as soon as the tar is complete and hashed; the last of the compression may still be running. `blob`
+    /// is written from its current position, and must stay open until ``PendingLayer/finish()`` has come back or the
+    /// pending layer is gone.
+    /// - Throws: ``LayerError`` when a content cannot be read, changed meanwhile, or the blob cannot be written.
+    public static func begin(
+        _ entries: some Sequence<LayerEntry>,
+        blob: FileDescriptor,
+        options: LayerOptions = LayerOptions()
+    ) throws(LayerError) -> PendingLayer {
+        var writer = try TarWriter(blob: blob, options: options)
+        do throws(LayerError) {
+            for entry in entries { try writer.write(entry) }
+            return try writer.finish()
+        } catch {
+            writer.cancel(error)
+            throw error
+        }
+    }
+}
+
+/// A layer whose tar is complete, and whose blob will be.
+public final class PendingLayer: Sendable {
+    /// The digest of the tar.
+    public let diffID: DiffID
+    /// What the tar says of its paths.
+    public let index: LayerIndex
+    /// The tar's length.
+    public let uncompressedSize: Int64
+    private let compression: BlobCompression
+    private let blob: PendingBlob
+
+    init(diffID: DiffID, index: LayerIndex, uncompressedSize: Int64, blob: (PendingBlob, BlobCompression)) {
+        self.diffID = diffID
+        self.index = index
+        self.uncompressedSize = uncompressedSize
+        self.blob = blob.0
+        compression = blob.1
+    }
+
+    /// Waits until the blob is completely written; may be called again.
+    /// - Throws: ``LayerError`` when the blob could not be written.
+    public func finish() throws(LayerError) -> LayerBlob {
+        let written = try blob.wait()
+        return LayerBlob(
+            diffID: diffID,
+            digest: written.digest,
+            size: written.size,
+            compression: compression,
+            uncompressedSize: uncompressedSize
+        )
+    }
+}
