@@ -1,0 +1,64 @@
+#ifndef SWBUILD_CSHIMS_CURL_H
+#define SWBUILD_CSHIMS_CURL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One HTTP exchange through libcurl. In C for two reasons:
+ *
+ * - libcurl is loaded when the first exchange is made, not linked: it and the dozens of libraries behind it cost more
+ *   than 10 ms at each start of the program, and most builds use no network at all;
+ * - curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call.
+ */
+
+/* What a callback of a request answers. */
+enum { SWB_HTTP_CONTINUE = 0, SWB_HTTP_STOP = 1 };
+
+/* `code` of a result when there is no libcurl; other values are libcurl's own (CURLcode). */
+enum { SWB_HTTP_NO_LIBRARY = -1 };
+
+/* The values of CURLcode that callers tell apart: their numbers are part of libcurl's stable interface. */
+enum {
+    SWB_HTTP_OK = 0,
+    SWB_HTTP_TIMED_OUT = 28,
+    SWB_HTTP_TOO_MANY_REDIRECTS = 47,
+    SWB_HTTP_TOO_LARGE = 63
+};
+
+struct swb_http_request {
+    const char *_Nonnull url;
+    /* `Name: value`; may be null when header_count is 0. */
+    const char *_Nonnull const *_Nullable headers;
+    uint32_t header_count;
+    /* Certificates to trust (PEM) in place of the system's; null for those. */
+    const char *_Nullable certificates;
+    uint32_t maximum_redirects;
+    uint32_t connect_seconds;
+    /* The exchange ends when it has been slower than this for so long. */
+    uint32_t slow_bytes_per_second, slow_seconds;
+    int64_t maximum_size;
+
+    void *_Nonnull context;
+    /* A line of the head, each response's first one (`HTTP/1.1 200 OK`) included, line ending and all. */
+    int (*_Nonnull on_header)(void *_Nonnull context, const uint8_t *_Nonnull bytes, size_t count);
+    /* A piece of the body of the response whose status is given. */
+    int (*_Nonnull on_body)(void *_Nonnull context, long status, const uint8_t *_Nonnull bytes, size_t count);
+    /* Called at least once a second, whether bytes come in or not. */
+    int (*_Nonnull on_tick)(void *_Nonnull context);
+};
+
+struct swb_http_result {
+    int code;
+    /* The last response's, 0 when there was none. */
+    long status;
+    /* The response's Last-Modified in seconds since 1970, -1 when unknown. */
+    int64_t last_modified;
+    /* What went wrong, in libcurl's or the dynamic loader's words; empty when nothing did. */
+    char reason[256];
+};
+
+/* Makes a GET request; returns when it is over. Any thread may call it, and several at once. */
+void swb_http_get(const struct swb_http_request *_Nonnull request, struct swb_http_result *_Nonnull result);
+
+#endif

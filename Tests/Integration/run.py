@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Runs the integration tests: every test_*.py beside this file, each in a process of its own.
+
+    SWBUILD=PATH run.py [GLOB ...]      GLOB matches file or test names, e.g. 'test_cache*' or '*corrupt*'
+
+Names what fails and what is skipped; the last line is `N passed, N failed`. With CI set, a skipped test has failed.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import fnmatch
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "Conformance")]
+
+
+@dataclasses.dataclass
+class Outcome:
+    name: str
+    kind: str  # "passed", "failed" or "skipped"
+    text: str
+    seconds: float
+
+
+class Collector(unittest.TestResult):
+    """Turns what unittest reports into outcomes, sub-tests into failures of their test."""
+
+    def __init__(self):
+        super().__init__()
+        self.outcomes: list[Outcome] = []
+        self.current: Outcome | None = None
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+        self.current = Outcome(short_name(test), "passed", "", 0)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.current.seconds = time.monotonic() - self.began
+        self.outcomes.append(self.current)
+        self.current = None
+
+    def _fail(self, test, error):
+        text = self._exc_info_to_string(error, test)
+        if self.current is None:  # in setUpClass or at import
+            self.outcomes.append(Outcome(short_name(test), "failed", text, 0))
+            return
+        self.current.kind = "failed"
+        self.current.text += text
+
+    def addError(self, test, error):
+        self._fail(test, error)
+
+    def addFailure(self, test, error):
+        self._fail(test, error)
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.current.text += f"[{subtest._subDescription()}] "
+            self._fail(test, error)
+
+    def addSkip(self, test, reason):
+        self.current.kind, self.current.text = "skipped", reason
+
+
+def short_name(test) -> str:
+    return ".".join(str(test.id()).split(".")[-3:])
+
+
+def tests_of(suite):
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from tests_of(item)
+        else:
+            yield item
+
+
+def run_file(stem: str, globs: list[str]) -> list[Outcome]:
+    found = tests_of(unittest.defaultTestLoader.loadTestsFromName(stem))
+    chosen = [test for test in found if not globs or any(
+        fnmatch.fnmatch(name, glob) for glob in globs for name in (stem, short_name(test)))]
+    collector = Collector()
+    unittest.TestSuite(chosen).run(collector)
+    return collector.outcomes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--verbose", action="store_true", help="name the passing tests and their time too")
+    parser.add_argument("globs", nargs="*")
+    options = parser.parse_args()
+    swbuild = pathlib.Path(os.environ.get("SWBUILD", HERE.parent.parent / ".build/release/swbuild")).resolve()
+    if not swbuild.is_file():
+        parser.error(f"{swbuild} is not there: run `make build` first, or set SWBUILD")
+    os.environ["SWBUILD"] = str(swbuild)
+    os.environ.pop("SWBUILD_ROOT", None)
+    os.environ.pop("SOURCE_DATE_EPOCH", None)
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with concurrent.futures.ProcessPoolExecutor(options.workers, max_tasks_per_child=1) as pool:
+        jobs = [pool.submit(run_file, path.stem, options.globs) for path in sorted(HERE.glob("test_*.py"))]
+        for job in concurrent.futures.as_completed(jobs):
+            for outcome in job.result():
+                counts[outcome.kind] += 1
+                if outcome.kind != "passed" or options.verbose:
+                    word = {"passed": "ok", "failed": "FAIL", "skipped": "SKIP"}[outcome.kind]
+                    print(f"{word} {outcome.name} ({outcome.seconds:.1f} s)", flush=True)
+                    print("".join(f"     {line}\n" for line in outcome.text.splitlines()[-40:]), end="")
+    if os.environ.get("CI"):
+        counts["failed"] += counts["skipped"]
+    print(f"{counts['passed']} passed, {counts['failed']} failed")
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
