@@ -88,3 +88,15 @@ extension ImageLayout {
         return ResolvedImage(layout: self, descriptor: entry, manifest: manifest, config: config)
     }
 }
+
+extension ImageLayout {
+    /// Finds an image by its full reference name, without guessing, or by digest.
+    /// - Throws: ``ImageNotFound``, ``BlobError``, ``DocumentError`` or ``HostFileError``.
+    public func resolve(exactTag tag: String?, digest: Digest?, platform: Platform) throws -> ResolvedImage {
+        if let tag {
+            let names = try index().manifests.compactMap { $0.annotations[Self.referenceName] }
+            guard names.contains(tag) else { throw ImageNotFound(layout: path, reason: .tag(tag, have: names)) }
+        }
+        return try resolve(tag: tag, digest: digest, platform: platform)
+    }
+}

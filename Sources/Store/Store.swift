@@ -60,6 +60,12 @@ public final class Store: Sendable {
         try FileLock(waitingFor: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
     }
 
+    /// Takes a lock by name if nobody has it; `nil` otherwise.
+    /// - Throws: ``HostFileError`` where it cannot be had.
+    public func lockIfFree(_ name: String) throws(HostFileError) -> FileLock? {
+        try FileLock(ifFree: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+    }
+
     static var now: Int64 { Int64(time(nil)) }
 
     // MARK: Steps

@@ -10,6 +10,8 @@ struct MountBuilder {
     private let stack: LayerStack
     private let user: UserDatabase.Identity
     private(set) var plan: [SandboxPlan.Mount] = []
+    /// The mount points outside of earlier mounts, and whether each is a directory.
+    private(set) var points: [MountPointStubs.Point] = []
     /// Secrets that are variables.
     private(set) var environment: [(name: String, value: String)] = []
     private var locks: [StepLock] = []
@@ -26,11 +28,10 @@ struct MountBuilder {
         for mount in step.mounts.compactMap(\.lockedCache).sorted() { try lock(mount) }
         for mount in step.mounts { try add(mount) }
         if let script = step.scriptFile, let path = step.arguments.last {
-            plan.append(
-                SandboxPlan.Mount(
-                    target: path,
-                    kind: .file(contents: Array(script.utf8), mode: 0o755, uid: 0, gid: 0, readOnly: true)
-                )
+            place(
+                .file(contents: Array(script.utf8), mode: 0o755, uid: 0, gid: 0, readOnly: true),
+                at: path,
+                isDirectory: false
             )
         }
     }
@@ -44,44 +45,60 @@ struct MountBuilder {
             ("/etc/resolv.conf", resolver),
         ]
         for (target, contents) in files {
-            plan.append(
-                SandboxPlan.Mount(
-                    target: target,
-                    kind: .file(contents: contents, mode: 0o644, uid: 0, gid: 0, readOnly: false)
-                )
+            place(
+                .file(contents: contents, mode: 0o644, uid: 0, gid: 0, readOnly: false),
+                at: target,
+                isDirectory: false
             )
         }
     }
 
+    private mutating func place(_ kind: SandboxPlan.Mount.Kind, at target: String, isDirectory: Bool) {
+        let isInside = (MountPointStubs.systemMounts + plan.map(\.target)).contains { target.hasPrefix($0 + "/") }
+        if !isInside { points.append(MountPointStubs.Point(path: target, isDirectory: isDirectory)) }
+        plan.append(SandboxPlan.Mount(target: target, kind: kind))
+    }
+
     private mutating func add(_ mount: MountSpec) throws {
-        func place(_ kind: SandboxPlan.Mount.Kind) { plan.append(SandboxPlan.Mount(target: mount.target, kind: kind)) }
         switch mount.kind {
-        case .bind(let source, let path, let writable): place(try bind(source, path, writable: writable))
-        case .cache(let cache): place(try self.cache(cache))
-        case .tmpfs(let size): place(.tmpfs(size: size, mode: 0o1777))
-        case .secret(let secret):
-            guard let value = runner.environment.secrets[secret.id] else {
-                if secret.required { throw MissingSecret(id: secret.id) }
-                return
-            }
-            if let name = secret.environment {
-                environment.append((name, String(decoding: value, as: UTF8.self)))
-            }
-            guard secret.isFile else { return }
-            place(.file(contents: value, mode: secret.mode, uid: secret.uid, gid: secret.gid, readOnly: true))
+        case .bind(let source, let path, let writable):
+            let (kind, isDirectory) = try bind(source, path, writable: writable)
+            place(kind, at: mount.target, isDirectory: isDirectory)
+        case .cache(let cache): place(try self.cache(cache), at: mount.target, isDirectory: true)
+        case .tmpfs(let size): place(.tmpfs(size: size, mode: 0o1777), at: mount.target, isDirectory: true)
+        case .secret(let secret): try add(secret, at: mount.target)
         case .ssh(let id, let required, _, _, _):
             guard let socket = runner.environment.sshAgents[id] else {
                 if required { throw MissingAgent(id: id) }
                 return
             }
-            place(.bind(source: socket, relative: "", readOnly: false, recursive: false))
+            let kind = SandboxPlan.Mount.Kind.bind(source: socket, relative: "", readOnly: false, recursive: false)
+            place(kind, at: mount.target, isDirectory: false)
             environment.append(("SSH_AUTH_SOCK", mount.target))
         }
     }
 
+    private mutating func add(_ secret: MountSpec.SecretFile, at target: String) throws {
+        guard let value = runner.environment.secrets[secret.id] else {
+            if secret.required { throw MissingSecret(id: secret.id) }
+            return
+        }
+        if let name = secret.environment { environment.append((name, String(decoding: value, as: UTF8.self))) }
+        guard secret.isFile else { return }
+        place(
+            .file(contents: value, mode: secret.mode, uid: secret.uid, gid: secret.gid, readOnly: true),
+            at: target,
+            isDirectory: false
+        )
+    }
+
     // MARK: Binds
 
-    private func bind(_ source: FileSource, _ path: String, writable: Bool) throws -> SandboxPlan.Mount.Kind {
+    private func bind(
+        _ source: FileSource,
+        _ path: String,
+        writable: Bool
+    ) throws -> (kind: SandboxPlan.Mount.Kind, isDirectory: Bool) {
         let (tree, place) = try runner.tree(of: source)
         let node = try runner.resolvedNode(path, in: tree, place: place)
         let relative = String(decoding: node.entry.path.bytes, as: UTF8.self)
@@ -93,18 +110,20 @@ struct MountBuilder {
             lower = [runner.environment.contexts[index].isFiltered ? try snapshot(tree, node) : context.path]
         case .none: lower = []
         }
-        guard writable else {
-            if case .context = source, let directory = lower.first {
-                return .bind(source: directory, relative: relative, readOnly: true, recursive: false)
-            }
-            return .layers(lower: lower, relative: relative)
+        let kind: SandboxPlan.Mount.Kind
+        if writable {
+            kind = .discardedWrites(
+                lower: lower,
+                relative: relative,
+                upper: try runner.environment.work.makeDirectory("mount-upper"),
+                work: try runner.environment.work.makeDirectory("mount-work", mode: 0o700)
+            )
+        } else if case .context = source, let directory = lower.first {
+            kind = .bind(source: directory, relative: relative, readOnly: true, recursive: false)
+        } else {
+            kind = .layers(lower: lower, relative: relative)
         }
-        return .discardedWrites(
-            lower: lower,
-            relative: relative,
-            upper: try runner.environment.work.makeDirectory("mount-upper"),
-            work: try runner.environment.work.makeDirectory("mount-work", mode: 0o700)
-        )
+        return (kind, node.entry.isDirectory)
     }
 
     /// A copy of what a context shows of a path: the ignore file's exclusions are not to be seen through a mount.
@@ -160,7 +179,7 @@ struct MountBuilder {
         for instance in 0..<1000 {
             let name = "\(cache.identity) private \(instance)"
             guard let lock = try runner.store.lockIfFree("cache mount \(name)") else { continue }
-            locks.append(lock)
+            locks.append(StepLock(lock))
             return try runner.store.cacheMount(name, name: cache.id) { path in
                 try prepare(path, cache: cache, seed: seed)
             }

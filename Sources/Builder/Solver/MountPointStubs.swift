@@ -10,11 +10,19 @@ import Synchronization
 /// directory, so nothing has to be cleaned up after the step, and no layer shows a trace of it.
 final class MountPointStubs: Sendable {
     private let made = Mutex<[[TreeEntry]: String]>([:])
-    private static let always = ["/proc", "/sys", "/dev"]
+    /// What every step has mounted.
+    static let systemMounts = ["/proc", "/sys", "/dev"]
+
+    /// A place in the container where something is mounted.
+    struct Point: Sendable, Hashable {
+        var path: String
+        var isDirectory: Bool
+    }
 
     /// The directory with what is missing in `stack` of the mount points; `nil` where nothing is.
-    func directory(for targets: [String], in stack: LayerStack, work: WorkDirectory) throws -> String? {
-        let entries = try Self.missing(Self.always.map { ($0, true) } + Self.kinds(targets), in: stack)
+    func directory(for points: [Point], in stack: LayerStack, work: WorkDirectory) throws -> String? {
+        let system = Self.systemMounts.map { Point(path: $0, isDirectory: true) }
+        let entries = try Self.missing(system + points, in: stack)
         guard !entries.isEmpty else { return nil }
         return try made.withLock { made in
             if let path = made[entries] { return path }
@@ -26,13 +34,11 @@ final class MountPointStubs: Sendable {
         }
     }
 
-    private static func kinds(_ targets: [String]) -> [(String, Bool)] { targets.map { ($0, false) } }
-
     /// The entries to make, parents first: those that exist only to hold a missing one look like the image's own.
-    private static func missing(_ targets: [(String, Bool)], in stack: LayerStack) throws -> [TreeEntry] {
+    private static func missing(_ points: [Point], in stack: LayerStack) throws -> [TreeEntry] {
         var entries: [ContainerPath: TreeEntry] = [:]
-        for (target, isDirectory) in targets {
-            let path = try stack.resolve(ContainerPath(target), followLast: true)
+        for point in points {
+            let path = try stack.resolve(ContainerPath(point.path), followLast: true)
             guard stack.lookup(path) == nil else { continue }
             var current = ContainerPath.root
             for component in path.components {
@@ -46,8 +52,8 @@ final class MountPointStubs: Sendable {
                     let isLast = current == path
                     entries[current] = TreeEntry(
                         path: current,
-                        kind: isLast && !isDirectory ? .file(size: 0) : .directory(opaque: false),
-                        mode: isLast && !isDirectory ? 0o644 : 0o755,
+                        kind: isLast && !point.isDirectory ? .file(size: 0) : .directory(opaque: false),
+                        mode: isLast && !point.isDirectory ? 0o644 : 0o755,
                         uid: 0,
                         gid: 0,
                         modified: 0

@@ -86,7 +86,7 @@ extension StepRunner {
         let scratch = try environment.work.makeDirectory("work", mode: 0o700)
         defer { removeTree(scratch) }
         try copyRootAttributes(of: stack, to: upper)
-        let stubs = try environment.stubs.directory(for: mounts.plan.map(\.target), in: stack, work: environment.work)
+        let stubs = try environment.stubs.directory(for: mounts.points, in: stack, work: environment.work)
         let plan = SandboxPlan(
             root: SandboxPlan.Overlay(
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,

@@ -1,0 +1,200 @@
+public import BuildFileParser
+public import Exec
+import Glibc
+import LayerDiff
+public import OCI
+public import Store
+
+/// Builds images: the whole way from a request to an image in the store and its outputs.
+public struct ImageBuilder: Sendable {
+    private let store: Store
+    private let progress: any ProgressSink
+    private let cancellation: Cancellation
+
+    /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
+    public init(store: Store, progress: any ProgressSink, cancellation: Cancellation) {
+        self.store = store
+        self.progress = progress
+        self.cancellation = cancellation
+    }
+
+    /// Builds what `request` asks for.
+    /// - Throws: ``BuildError``.
+    public func build(_ request: BuildRequest) async throws -> BuildResult {
+        do {
+            return try await carryOut(request)
+        } catch let error as BuildError {
+            throw error
+        } catch let error as Diagnostic {
+            throw BuildError.diagnostic(error)
+        } catch {
+            throw BuildError.general(error)
+        }
+    }
+
+    private func carryOut(_ request: BuildRequest) async throws -> BuildResult {
+        let file = try parseBuildFile(request.buildFile)
+        let plan = try Planner.plan(file, request: request, images: LocalImages(store: store))
+        let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
+        let work = try store.makeWorkDirectory()
+        let hashes = request.contextPath.map { path in
+            ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
+        }
+        let environment = StepEnvironment(
+            store: store,
+            work: work,
+            parts: StepEnvironment.Parts(
+                cancellation: cancellation,
+                progress: progress,
+                secrets: try SecretValues.read(request.secrets),
+                sshAgents: request.sshAgents,
+                now: epoch ?? Int64(time(nil)),
+                platform: request.platform,
+                logs: try makeLogDirectory(),
+                contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) }
+            )
+        )
+        let solver = Solver(graph: plan.graph, environment: environment)
+        defer { hashes?.save() }
+        let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
+        let writer = ImageWriter(
+            store: store,
+            work: work,
+            states: states,
+            epoch: epoch,
+            compression: request.outputs.first?.compression ?? .gzip
+        )
+        let image = try writer.write(plan.result, annotations: request.annotations)
+        try publish(image, tags: request.tags)
+        let exporter = Exporter(store: store, work: work, image: image, tags: request.tags)
+        for output in request.outputs { try exporter.write(output) }
+        return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
+    }
+
+    private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {
+        guard !tags.isEmpty else {
+            try store.images.updateIndex { index in
+                guard !index.manifests.contains(where: { $0.digest == image.descriptor.digest }) else { return }
+                index.manifests.append(image.descriptor)
+            }
+            return
+        }
+        for tag in tags { try store.images.tag(image.descriptor, as: tag.tagged.familiar) }
+    }
+
+    private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
+        graph.nodes.enumerated().compactMap { index, node in
+            guard let state = states[NodeID(index: index)] else { return nil }
+            return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds)
+        }
+    }
+
+    private func makeLogDirectory() throws -> String {
+        let stamp = CreationTime(seconds: Int64(time(nil))).description
+        let path = "\(store.root)/logs/\(stamp)-\(getpid())"
+        try HostFile.createDirectories(path)
+        return path
+    }
+
+    private func openContext(_ spec: ContextSpec, hashes: ContentHashes?) throws -> ContextTree {
+        var ignoreFile = spec.ignoreFile
+        if spec.name != nil { ignoreFile = try IgnoreFile.find(in: spec.path) }
+        let rules = try ignoreFile.map { try IgnoreRules(parsing: $0.bytes) }
+        return try ContextTree(
+            path: spec.path,
+            name: spec.name.map { "the build context '\($0)'" } ?? "the build context \(spec.path)",
+            rules: rules,
+            hashes: hashes ?? ContentHashes(path: "\(store.root)/contexts/other")
+        )
+    }
+}
+
+extension IgnoreFile {
+    /// A context's own ignore file, `.containerignore` before `.dockerignore`.
+    /// - Throws: ``HostFileError`` where one is there and cannot be read.
+    public static func find(in directory: String) throws -> IgnoreFile? {
+        for name in [".containerignore", ".dockerignore"] {
+            let path = "\(directory)/\(name)"
+            guard HostFile.exists(path) else { continue }
+            return IgnoreFile(name: path, bytes: try HostFile.read(path, limit: 16 << 20))
+        }
+        return nil
+    }
+}
+
+/// SOURCE_DATE_EPOCH: the moment that stands for all times of a build.
+///
+/// Source: reproducible-builds.org, "SOURCE_DATE_EPOCH specification".
+enum SourceDateEpoch {
+    static func parse(_ text: String) throws -> Int64 {
+        guard let seconds = Int64(text), seconds >= 0, seconds <= 253_402_300_799 else {
+            throw MalformedOption(
+                option: "SOURCE_DATE_EPOCH",
+                value: text,
+                expected: "a number of seconds since 1970-01-01"
+            )
+        }
+        return seconds
+    }
+}
+
+/// The values of the secrets that a caller gave.
+enum SecretValues {
+    /// Larger files are no secrets; the limit is BuildKit's.
+    private static let limit = 500 << 10
+
+    static func read(_ secrets: [Secret]) throws -> [String: [UInt8]] {
+        var values: [String: [UInt8]] = [:]
+        for secret in secrets {
+            switch secret.source {
+            case .file(let path): values[secret.id] = try HostFile.read(path, limit: limit)
+            case .environment(let name):
+                guard let value = getenv(name) else {
+                    throw MalformedOption(
+                        option: "--secret",
+                        value: "id=\(secret.id),env=\(name)",
+                        expected: "the variable \(name) to be set"
+                    )
+                }
+                values[secret.id] = Array(String(cString: value).utf8)
+            }
+        }
+        return values
+    }
+}
+
+/// Images of layouts on this machine: those that contexts name, and the store's own.
+struct LocalImages: ImageSource {
+    let store: Store
+
+    func resolve(_ source: NamedContext.Source, platform: Platform) throws -> ResolvedImage {
+        switch source {
+        case .layout(let path, let tag, let digest):
+            return try ImageLayout(opening: path).resolve(tag: tag, digest: digest, platform: platform)
+        case .image(let reference):
+            do {
+                let tag = reference.digest == nil ? reference.tagged.familiar : nil
+                return try store.images.resolve(exactTag: tag, digest: reference.digest, platform: platform)
+            } catch let error as ImageNotFound {
+                throw ImageUnavailable(reference: reference, reason: error)
+            }
+        case .directory(let path):
+            throw MalformedOption(option: "--build-context", value: path, expected: "an image, not a directory")
+        }
+    }
+}
+
+/// An image that is not on this machine.
+struct ImageUnavailable: Error, CustomStringConvertible {
+    let reference: ImageReference
+    let reason: ImageNotFound
+
+    var description: String {
+        switch reason.reason {
+        case .platform: "\(reason)"
+        case .tag, .digest, .nesting, .layerCount:
+            "\(reference.familiar) is not in the store, and swbuild does not pull from registries yet; "
+                + "give it as a layout: --build-context \(reference.familiar)=oci-layout://DIRECTORY:TAG"
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import OCI
+
+/// A step as the metadata file lists it.
+public struct StepSummary: Sendable {
+    public var display: StepDisplay
+    public var isCached: Bool
+    public var seconds: Double
+}
+
+/// What a build gives back.
+public struct BuildResult: Sendable {
+    public var image: BuiltImage
+    public var tags: [ImageReference]
+    /// The steps that were needed, in the order of the graph.
+    public var steps: [StepSummary]
+}
+
+extension BuildResult {
+    /// The document for `--metadata-file`.
+    public var metadata: JSONValue {
+        var members: [String: JSONValue] = [
+            "containerimage.digest": .string(image.descriptor.digest.description),
+            "containerimage.config.digest": .string(image.manifest.config.digest.description),
+            "containerimage.descriptor": image.descriptor.json,
+            "swbuild.steps": .array(steps.map(\.json)),
+        ]
+        if !tags.isEmpty {
+            members["image.name"] = .string(tags.map { $0.tagged.description }.joined(separator: ","))
+        }
+        return .object(members)
+    }
+}
+
+extension StepSummary {
+    var json: JSONValue {
+        .object([
+            "name": .string(display.name), "instruction": .string(display.instruction),
+            "stage": .string(display.stage), "cached": .bool(isCached),
+            "seconds": .number((seconds * 1000).rounded() / 1000),
+        ])
+    }
+}
