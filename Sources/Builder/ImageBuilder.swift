@@ -1,9 +1,9 @@
-public import BuildFileParser
-public import Exec
+import BuildFileParser
+import Exec
 import Glibc
 import LayerDiff
-public import OCI
-public import Store
+import OCI
+import Store
 
 /// Builds images: the whole way from a request to an image in the store and its outputs.
 public struct ImageBuilder: Sendable {

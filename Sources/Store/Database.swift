@@ -68,7 +68,7 @@ final class Database: Sendable {
     }
 
     deinit {
-        connection.withLock { sqlite3_close($0.handle) }
+        connection.withLock { _ = sqlite3_close($0.handle) }
     }
 
     /// Runs statements that give nothing.

@@ -2,33 +2,29 @@ import Glibc
 import OCI
 
 /// A lock on a file of the host, held as long as the value lives and gone with its process, however that ends.
-public struct FileLock: ~Copyable {
+public final class FileLock: Sendable {
     private let descriptor: CInt
+
+    private init(owning descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
 
     /// Waits until the lock on `path` is had.
     /// - Throws: ``HostFileError`` where the file cannot be opened or locked.
-    public init(waitingFor path: String) throws(HostFileError) {
-        descriptor = try Self.open(path)
-        while flock(descriptor, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                let code = errno
-                close(descriptor)
-                throw HostFileError("lock", path, code: code)
-            }
+    public static func wait(for path: String) throws(HostFileError) -> FileLock {
+        let lock = FileLock(owning: try open(path))
+        while flock(lock.descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
         }
+        return lock
     }
 
     /// Takes the lock on `path` if nobody has it; `nil` otherwise.
     /// - Throws: ``HostFileError`` where the file cannot be opened.
-    public init?(ifFree path: String) throws(HostFileError) {
-        descriptor = try Self.open(path)
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            return nil
-        }
+    public static func take(ifFree path: String) throws(HostFileError) -> FileLock? {
+        let lock = FileLock(owning: try open(path))
+        return flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 ? lock : nil
     }
-
-    deinit { close(descriptor) }
 
     private static func open(_ path: String) throws(HostFileError) -> CInt {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

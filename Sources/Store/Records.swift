@@ -1,5 +1,5 @@
-public import LayerDiff
-public import OCI
+import LayerDiff
+import OCI
 
 /// What the store knows of a layer whose blob it holds.
 public struct LayerRecord: Sendable, Hashable {

@@ -1,5 +1,5 @@
 import Glibc
-public import OCI
+import OCI
 
 extension Store {
     /// The directory of a cache mount, made by `prepare` where it is new.
@@ -11,7 +11,7 @@ extension Store {
         let data = "\(directory)/data"
         if HostFile.exists(data) { return data }
         let lock = try lock("cache mount directory \(identity)")
-        defer { _ = consume lock }
+        defer { withExtendedLifetime(lock) {} }
         if HostFile.exists(data) { return data }
         try HostFile.createDirectories(directory)
         try HostFile.write(Array(name.utf8), to: "\(directory)/id")

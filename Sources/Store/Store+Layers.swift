@@ -1,6 +1,7 @@
 import Glibc
-public import LayerDiff
-public import OCI
+import LayerDiff
+import OCI
+import Synchronization
 
 extension Store {
     /// Brings a layer of another layout into the store: its blob is copied and checked against its digest.
@@ -10,7 +11,7 @@ extension Store {
     public func importLayer(_ descriptor: Descriptor, diffID: DiffID, from layout: ImageLayout) throws -> LayerRecord {
         if let record = try layer(diffID) { return record }
         let lock = try lock("blob \(descriptor.digest)")
-        defer { _ = consume lock }
+        defer { withExtendedLifetime(lock) {} }
         if !isBlobComplete(descriptor) {
             try copyBlob(descriptor, from: layout)
         }
@@ -158,7 +159,7 @@ extension Store {
         let byChainID = "\(root)/layers/\(chainID.digest.hex)"
         if HostFile.exists(byChainID) { return byChainID }
         let lock = try lock("unpack \(diffID)")
-        defer { _ = consume lock }
+        defer { withExtendedLifetime(lock) {} }
         if HostFile.exists(byDiffID) { return byDiffID }
         if HostFile.exists(byChainID) { return byChainID }
         let work = try makeWorkDirectory()

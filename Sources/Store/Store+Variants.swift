@@ -1,6 +1,6 @@
 import Glibc
 import LayerDiff
-public import OCI
+import OCI
 
 extension Store {
     /// A layer in the form that an output asks for: as it is where that will do, else rewritten, once.

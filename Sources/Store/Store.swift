@@ -1,6 +1,6 @@
 import Glibc
-public import LayerDiff
-public import OCI
+import LayerDiff
+import OCI
 import Synchronization
 
 /// The state directory: blobs, unpacked layers, the step cache, the work directories of running builds.
@@ -57,13 +57,13 @@ public final class Store: Sendable {
     /// Waits for a lock by name; other processes and other steps of this one wait for each other so.
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lock(_ name: String) throws(HostFileError) -> FileLock {
-        try FileLock(waitingFor: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+        try FileLock.wait(for: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
     }
 
     /// Takes a lock by name if nobody has it; `nil` otherwise.
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lockIfFree(_ name: String) throws(HostFileError) -> FileLock? {
-        try FileLock(ifFree: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+        try FileLock.take(ifFree: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
     }
 
     static var now: Int64 { Int64(time(nil)) }

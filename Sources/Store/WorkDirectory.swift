@@ -9,13 +9,13 @@ public final class WorkDirectory: Sendable {
     /// Where the build's temporary files go.
     public let path: String
     private let lockPath: String
-    private let lock: HeldLock
+    private let lock: FileLock
 
     init(in parent: String) throws {
         let name = "\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         path = "\(parent)/\(name)"
         lockPath = "\(path).lock"
-        lock = HeldLock(try FileLock(waitingFor: lockPath))
+        lock = try FileLock.wait(for: lockPath)
         guard mkdir(path, 0o700) == 0 else { throw HostFileError("create the directory", path, code: errno) }
     }
 
@@ -46,19 +46,13 @@ public final class WorkDirectory: Sendable {
             let name = String(decoding: item.name, as: UTF8.self)
             guard name.hasSuffix(".lock") else { continue }
             let lockPath = "\(parent)/\(name)"
-            guard let lock = try FileLock(ifFree: lockPath) else { continue }
-            removeTree(String(lockPath.dropLast(".lock".count)))
-            unlink(lockPath)
-            _ = consume lock
+            guard let lock = try FileLock.take(ifFree: lockPath) else { continue }
+            withExtendedLifetime(lock) {
+                removeTree(String(lockPath.dropLast(".lock".count)))
+                _ = unlink(lockPath)
+            }
         }
     }
-}
-
-/// A class around the lock, since a noncopyable value cannot be a class's stored property that is never touched.
-private final class HeldLock: Sendable {
-    private let lock: FileLock
-
-    init(_ lock: consuming FileLock) { self.lock = lock }
 }
 
 /// Removes a directory and what is below it, by descriptors: a symbolic link is removed, never followed.

@@ -1,5 +1,5 @@
-public import BuildFileParser
-public import OCI
+import BuildFileParser
+import OCI
 
 /// A node's place in its graph.
 public struct NodeID: Sendable, Hashable, Comparable {

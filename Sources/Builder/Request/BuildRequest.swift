@@ -1,4 +1,4 @@
-public import OCI
+import OCI
 
 /// All that a build is asked to do: a value that the command line makes and the builder carries out.
 public struct BuildRequest: Sendable {

@@ -1,4 +1,4 @@
-public import OCI
+import OCI
 
 /// A command-line value that does not say what its option needs.
 public struct MalformedOption: Error, Sendable, Hashable, CustomStringConvertible {

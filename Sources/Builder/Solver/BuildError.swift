@@ -1,5 +1,5 @@
-public import BuildFileParser
-public import Exec
+import BuildFileParser
+import Exec
 
 /// Why a build failed: facts, that the command line turns into text.
 public enum BuildError: Error {

@@ -161,7 +161,7 @@ final class FinishingLayer: Sendable {
 final class StepLock: Sendable {
     private let lock: Mutex<FileLock?>
 
-    init(_ lock: consuming FileLock) { self.lock = Mutex(lock) }
+    init(_ lock: FileLock) { self.lock = Mutex(lock) }
 
     func release() { lock.withLock { $0 = nil } }
 }
