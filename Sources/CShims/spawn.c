@@ -1,1 +1,233 @@
-#include "cshims_spawn.h"
+#define _GNU_SOURCE
+// Starting a step: clone3 in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
+// starts the command, reaps whatever becomes its child, reports how the command ended, and ends: then the kernel kills
+// every process that is left.
+
+#include "spawn_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char *program_invocation_name;
+
+enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
+
+_Noreturn static void become_init(const struct swb_plan *plan);
+
+int swb_spawn(const struct swb_plan *plan, pid_t *pid, int *pidfd) {
+    // glibc's own functions leave two signals of its own out of the mask: ask the kernel.
+    uint64_t everything = ~(uint64_t)0, previous = 0;
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &previous, KERNEL_SIGNAL_SET_SIZE) != 0) return errno;
+
+    struct clone_args arguments = {
+        .flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC
+            | (plan->own_network ? CLONE_NEWNET : 0) | (plan->own_users ? CLONE_NEWUSER : 0)
+            | (plan->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        // No signal at the end: what this program does with SIGCHLD must not decide whether the child can be waited for.
+        .exit_signal = 0,
+        .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
+    };
+    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (child == 0) become_init(plan);
+    int error = child < 0 ? errno : 0;
+
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &previous, NULL, KERNEL_SIGNAL_SET_SIZE);
+    if (error == 0) *pid = (pid_t)child;
+    return error;
+}
+
+int swb_pidfd_open(pid_t pid) {
+    long fd = syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int swb_pipe(int ends[2]) {
+    return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+}
+
+int swb_event(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int swb_open_directory(const char *path) {
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int swb_pidfd_kill(int pidfd, int signal) {
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : errno;
+}
+
+char *swb_own_arguments(int count, size_t *length) {
+    char *start = program_invocation_name;
+    *length = 0;
+    if (start == NULL || count < 1) return NULL;
+    char *end = start;
+    for (int i = 0; i < count; i++) end += strlen(end) + 1;
+    *length = (size_t)(end - start);
+    return start;
+}
+
+/// Every signal at its default, none blocked: an ignored signal would stay ignored through execve.
+static void reset_signals(void) {
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } by_default = {0};
+    for (int number = 1; number <= SIGNAL_COUNT; number++) {
+        (void)syscall(SYS_rt_sigaction, number, &by_default, NULL, KERNEL_SIGNAL_SET_SIZE);
+    }
+    uint64_t none = 0;
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNAL_SET_SIZE);
+}
+
+static void close_between(int first, int last) {
+    if (first <= last) (void)syscall(SYS_close_range, (unsigned)first, (unsigned)last, 0);
+}
+
+/// Closes every descriptor but those given (-1 is passed over): directories of the host, other steps' pipes.
+static void close_all_but(int *kept, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = i; j > 0 && kept[j - 1] > kept[j]; j--) {
+            int swapped = kept[j];
+            kept[j] = kept[j - 1];
+            kept[j - 1] = swapped;
+        }
+    }
+    int next = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] < 0) continue;
+        close_between(next, kept[i] - 1);
+        next = kept[i] + 1;
+    }
+    (void)syscall(SYS_close_range, (unsigned)next, ~0u, 0);
+}
+
+/// Ties this process's life to the program that started it, also when that one is gone already.
+static void die_with_parent(int parent) {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    struct pollfd gone = {.fd = parent, .events = POLLIN};
+    if (poll(&gone, 1, 0) != 0) _exit(127);
+}
+
+/// PID 1 is a copy of this program's memory: nothing of it may be seen from within the step.
+static int hide_memory(const struct swb_plan *plan) {
+    static const char title[] = "init";
+    if (plan->own_arguments != NULL && plan->own_arguments_length > sizeof title) {
+        memset(plan->own_arguments, 0, plan->own_arguments_length);
+        memcpy(plan->own_arguments, title, sizeof title);
+    }
+    (void)prctl(PR_SET_NAME, title, 0, 0, 0);
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+/// Waits until the parent has written the id maps, then becomes root of the user namespace.
+static int enter_user_namespace(int gate) {
+    if (gate < 0) return 0;
+    char byte;
+    ssize_t got;
+    do got = read(gate, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1) _exit(127);
+    // The C library's functions would tell threads that this process does not have.
+    if (syscall(SYS_setresgid, 0, 0, 0) != 0 || syscall(SYS_setresuid, 0, 0, 0) != 0) return errno;
+    return 0;
+}
+
+/// Waits for the command, reaping every orphan on the way.
+static void reap(pid_t command, struct swb_report *report) {
+    for (;;) {
+        int status;
+        pid_t ended = wait4(-1, &status, __WALL, NULL);
+        if (ended == command) {
+            report->status = status;
+            break;
+        }
+        if (ended < 0 && errno != EINTR) break;
+    }
+    struct rusage usage;
+    if (getrusage(RUSAGE_CHILDREN, &usage) != 0) return;
+    report->user_microseconds = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
+    report->system_microseconds = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec;
+    report->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
+}
+
+/// Starts the command and stays as its reaper.
+_Noreturn static void run_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input) {
+    // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
+    // side neither returns nor writes to anything that is used below.
+    pid_t command = vfork();
+    if (command < 0) {
+        swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = errno});
+    }
+    if (command == 0) swb_become_command(plan, setup, standard_input);
+
+    int report_fd = plan->report;
+    close_all_but(&report_fd, 1);
+    struct swb_report report = {0};
+    reap(command, &report);
+    ssize_t written;
+    do written = write(report_fd, &report, sizeof report);
+    while (written < 0 && errno == EINTR);
+    _exit(0);
+}
+
+static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
+    int error = enter_user_namespace(plan->gate);
+    if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
+    error = hide_memory(plan);
+    // A namespace made by clone3 would have the cgroup of the parent as its root.
+    if (error == 0 && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
+    if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
+
+    for (uint32_t i = 0; i < plan->operation_count; i++) {
+        const struct swb_operation *operation = &plan->operations[i];
+        setup->index = i;
+        setup->detail = SWB_DETAIL_NONE;
+        error = swb_perform(setup, operation);
+        if (error == 0 || (operation->flags & SWB_FLAG_OPTIONAL) != 0) continue;
+        swb_fail(
+            plan,
+            (struct swb_report){
+                .stage = SWB_STAGE_OPERATION, .index = (int32_t)i, .detail = setup->detail, .error = error
+            }
+        );
+    }
+}
+
+static void become_init(const struct swb_plan *plan) {
+    reset_signals();
+    die_with_parent(plan->parent);
+    (void)setsid();
+    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent};
+    close_all_but(kept, sizeof kept / sizeof kept[0]);
+    // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
+    for (int fd = 0; fd <= 2; fd++) {
+        if (dup3(plan->parent, fd, O_CLOEXEC) < 0) {
+            swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
+        }
+    }
+    (void)umask(0);
+
+    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1};
+    set_up(plan, &setup);
+    int standard_input = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
+    run_command(plan, &setup, standard_input);
+}

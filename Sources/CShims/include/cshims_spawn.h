@@ -1,4 +1,144 @@
 #ifndef SWBUILD_CSHIMS_SPAWN_H
 #define SWBUILD_CSHIMS_SPAWN_H
 
+// Starting a build step. Swift decides what is to be done and lays it out in the flat structs below before the clone;
+// the child walks through them. Swift cannot do the child's part: between clone3 and execve only async-signal-safe calls
+// are allowed, and the Swift runtime allocates and takes locks wherever it likes.
+//
+// Every pointer stays valid until swb_spawn returns in the parent; the child works on its own copy of the memory.
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// What an operation of the set-up does. The fields each of them reads are named here.
+enum swb_operation_kind {
+    SWB_PRIVATE_MOUNTS,    // (nothing)
+    SWB_HOSTNAME,          // data
+    SWB_LOOPBACK_UP,       // (nothing)
+    SWB_ROOT_OVERLAY,      // list (lower directories, top first), upper, work, attributes, flags
+    SWB_FILE_SYSTEM,       // source (type), list (key, value or NULL, ...), relative (host path to bind if refused), target
+    SWB_DEVICE,            // source (host path to bind if mknod is refused), device, mode, target
+    SWB_SYMLINK,           // source (text), target (directory), relative (name)
+    SWB_MASK,              // target
+    SWB_READ_ONLY,         // target
+    SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags
+    SWB_OVERLAY,           // list, upper and work (or NULL), relative (or NULL), target, attributes, flags
+    SWB_FILE,              // data, mode, uid, gid, target, attributes
+    SWB_CHANGE_ROOT,       // (nothing)
+    SWB_WORKING_DIRECTORY, // target
+};
+
+enum swb_operation_flags {
+    SWB_FLAG_RECURSIVE = 1,      // a bind takes the mounts beneath the source along
+    SWB_FLAG_OPTIONAL = 2,       // a failure of this operation is not a failure of the plan
+    SWB_FLAG_NO_SYMLINKS = 4,    // no component of the target may be a symbolic link
+    SWB_FLAG_USER_XATTR = 8,     // overlay keeps its marks in user.overlay.* (user namespaces)
+    SWB_FLAG_LEGACY_OVERLAY = 16 // mount the overlay the way kernels before 6.5 need it (tests)
+};
+
+struct swb_operation {
+    uint32_t kind;
+    uint32_t flags;
+    uint64_t attributes; // MOUNT_ATTR_* of the new mount
+    uint64_t device;
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t list_count;
+    const char *_Nullable const *_Nullable list;
+    const char *_Nullable source;
+    const char *_Nullable relative;
+    const char *_Nullable target;
+    const char *_Nullable upper;
+    const char *_Nullable work;
+    const uint8_t *_Nullable data;
+    size_t data_length;
+};
+
+struct swb_plan {
+    uint32_t own_network; // 0 or 1: a network namespace
+    uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
+    const struct swb_operation *_Nonnull operations;
+    uint32_t operation_count;
+    uint32_t umask;
+    const char *_Nullable const *_Nonnull candidates; // what execve tries, in order, until NULL
+    char *_Nullable const *_Nonnull arguments;
+    char *_Nullable const *_Nonnull environment;
+    uint32_t uid;
+    uint32_t gid;
+    const uint32_t *_Nullable groups;
+    size_t group_count;
+    uint64_t capabilities; // the bounding set; for uid 0 the permitted and effective sets as well
+    const void *_Nullable filter; // struct sock_filter[]
+    uint16_t filter_length;
+    uint8_t no_new_privileges;
+    // Descriptors, all of them 3 or above, or -1 where noted.
+    int standard_output;
+    int standard_error;
+    int report;
+    int gate;   // -1: no user namespace, so nothing to wait for
+    int parent; // a pidfd of this process
+    int cgroup; // -1: the step stays in the caller's cgroup
+    // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
+    char *_Nullable own_arguments;
+    size_t own_arguments_length;
+};
+
+enum swb_stage {
+    SWB_STAGE_NAMESPACE,
+    SWB_STAGE_ID_MAP,
+    SWB_STAGE_OPERATION,
+    SWB_STAGE_STREAMS,
+    SWB_STAGE_CREDENTIALS,
+    SWB_STAGE_SECCOMP,
+    SWB_STAGE_DIRECTORY,
+    SWB_STAGE_EXECUTE,
+};
+
+/// What a failure is about, where a number alone does not tell.
+enum swb_detail {
+    SWB_DETAIL_NONE,
+    SWB_DETAIL_SOURCE,      // what was to be mounted is not there
+    SWB_DETAIL_TARGET,      // the place where it was to be mounted is not there
+    SWB_DETAIL_INTERPRETER, // the program is there, what it needs to run is not
+};
+
+/// The only thing the child ever writes, at once (it is smaller than PIPE_BUF). The first one counts.
+struct swb_report {
+    int32_t failed; // 0: the command ended, status and usage are set
+    int32_t stage;
+    int32_t index; // of the operation or of the execve candidate
+    int32_t detail;
+    int32_t error;
+    int32_t status; // as wait(2) has it
+    int64_t user_microseconds;
+    int64_t system_microseconds;
+    int64_t peak_bytes;
+};
+
+/// Starts a step. Returns 0 or an errno; on success the process id and a pidfd (close-on-exec) are stored.
+int swb_spawn(const struct swb_plan *_Nonnull plan, pid_t *_Nonnull pid, int *_Nonnull pidfd);
+
+// What follows wraps calls that Swift does not see: they are variadic, or GNU extensions that its C library module leaves
+// out. Those that return a descriptor return a negative errno when they fail; all descriptors are close-on-exec.
+
+/// A pidfd of a process.
+int swb_pidfd_open(pid_t pid);
+
+/// A pipe, the reading end first. Returns 0 or an errno.
+int swb_pipe(int ends[_Nonnull 2]);
+
+/// A descriptor that becomes readable for good when something is written to it.
+int swb_event(void);
+
+/// A directory, to name it by its descriptor.
+int swb_open_directory(const char *_Nonnull path);
+
+/// Sends a signal through a pidfd. Returns 0 or an errno.
+int swb_pidfd_kill(int pidfd, int signal);
+
+/// Where this program's arguments lie as /proc/self/cmdline shows them; NULL when that cannot be told.
+char *_Nullable swb_own_arguments(int count, size_t *_Nonnull length);
+
 #endif

@@ -1,0 +1,58 @@
+#ifndef SWBUILD_SPAWN_INTERNAL_H
+#define SWBUILD_SPAWN_INTERNAL_H
+
+#include "cshims_spawn.h"
+
+#include <stdbool.h>
+
+// Everything declared here runs in the child of a program with many threads, before execve: async-signal-safe calls only.
+// Functions that return int return 0 or an errno, unless they return a descriptor: then it is that or a negative errno.
+
+/// What the operations build up for those after them.
+struct swb_setup {
+    int root;               // the root of the step, the mount itself
+    uint64_t root_mount;    // its mount id
+    int staging;            // a private tmpfs: sources of devices and files, places to attach overlays; never seen by the step
+    int working_directory;  // -1 until SWB_WORKING_DIRECTORY
+    uint32_t index;         // of the running operation: names what it puts into the staging area
+    int32_t detail;
+};
+
+// spawn_paths.c
+int swb_open_beneath(int root, const char *path, uint64_t flags, uint64_t resolve);
+int swb_open_target(struct swb_setup *setup, const struct swb_operation *operation, bool directory);
+int swb_open_working_directory(struct swb_setup *setup, const char *path);
+int swb_is_directory(int fd, bool *directory);
+int swb_mount_id(int fd, uint64_t *id, bool *mount_root);
+
+/// Text for a number, with a prefix: "f12". The buffer must hold the prefix and 11 bytes.
+const char *swb_numbered(char *buffer, const char *prefix, uint32_t number);
+
+// spawn_overlay.c
+/// A new overlay, attached nowhere.
+int swb_overlay(struct swb_setup *setup, const struct swb_operation *operation);
+
+// spawn_mount.c
+/// A new file system of the operation's type and options, attached nowhere.
+int swb_new_file_system(const struct swb_operation *operation);
+/// A copy of the mount at a path, attached nowhere, with attributes added.
+int swb_clone_mount(int fd, const char *path, uint64_t attributes, bool recursive);
+/// Attaches a mount at the operation's target and closes its descriptor.
+int swb_attach(struct swb_setup *setup, const struct swb_operation *operation, int mount);
+/// Attaches a mount at a directory and closes its descriptor.
+int swb_attach_at(int mount, int directory, const char *path);
+
+// spawn_root.c
+int swb_prepare_root(struct swb_setup *setup, const struct swb_operation *operation);
+int swb_change_root(struct swb_setup *setup);
+
+// spawn_operations.c
+int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
+
+// spawn_command.c
+/// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
+_Noreturn void swb_become_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input);
+/// Reports a failure to the parent and ends the process.
+_Noreturn void swb_fail(const struct swb_plan *plan, struct swb_report report);
+
+#endif

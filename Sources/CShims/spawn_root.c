@@ -1,0 +1,84 @@
+#define _GNU_SOURCE
+// The step's root: where it is put together, and how it takes the place of the host's.
+
+#include "spawn_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// <sys/mount.h> has it, but not beside <linux/mount.h>.
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+/// A private tmpfs over the overlay's work directory, which nobody else needs to see: the root is put together in it,
+/// and secrets and device nodes have their place in it. It goes with the host's mounts when the root changes.
+static int make_staging_area(struct swb_setup *setup, int work) {
+    static const char *const options[] = {"mode", "700", "size", "256m"};
+    static const char *const no_swap[] = {"mode", "700", "size", "256m", "noswap", NULL};
+    struct swb_operation tmpfs = {.source = "tmpfs", .list = no_swap, .list_count = 6};
+    int mount = swb_new_file_system(&tmpfs);
+    if (mount < 0) {
+        // noswap is newer than 6.3, and not for user namespaces.
+        tmpfs.list = options;
+        tmpfs.list_count = 4;
+        mount = swb_new_file_system(&tmpfs);
+    }
+    if (mount < 0) return -mount;
+    setup->staging = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+    if (setup->staging < 0) return errno;
+    int error = swb_attach_at(mount, work, "");
+    if (error != 0) return error;
+
+    if (mkdirat(setup->staging, "root", 0700) != 0 || mkdirat(setup->staging, "empty", 0555) != 0) return errno;
+    int blank = openat(setup->staging, "blank", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
+    if (blank < 0) return errno;
+    close(blank);
+    return 0;
+}
+
+int swb_prepare_root(struct swb_setup *setup, const struct swb_operation *operation) {
+    int work = open(operation->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (work < 0) return errno;
+    int error = make_staging_area(setup, work);
+    if (error != 0) return error;
+
+    // The staging area hides the work directory's name: it goes by its descriptor.
+    char path[40];
+    struct swb_operation overlay = *operation;
+    overlay.work = swb_numbered(path, "/proc/self/fd/", (uint32_t)work);
+    int mount = swb_overlay(setup, &overlay);
+    close(work);
+    if (mount < 0) return -mount;
+    setup->root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
+    if (setup->root < 0) return errno;
+    error = swb_attach_at(mount, setup->staging, "root");
+    bool mount_root;
+    return error != 0 ? error : swb_mount_id(setup->root, &setup->root_mount, &mount_root);
+}
+
+/// The root of the initial RAM file system cannot be pivoted away from. Moving the new root over it is as good there,
+/// and only there: elsewhere what is beneath would stay within reach of chroot(2).
+static int move_over_root(void) {
+    struct statfs root;
+    if (statfs("/", &root) != 0) return errno;
+    if (root.f_type != RAMFS_MAGIC && root.f_type != TMPFS_MAGIC) return EINVAL;
+    if (syscall(SYS_mount, ".", "/", NULL, MS_MOVE, NULL) != 0) return errno;
+    return chroot(".") == 0 && chdir("/") == 0 ? 0 : errno;
+}
+
+int swb_change_root(struct swb_setup *setup) {
+    close(setup->staging);
+    setup->staging = -1;
+    if (fchdir(setup->root) != 0) return errno;
+    // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and is taken off.
+    if (syscall(SYS_pivot_root, ".", ".") != 0) return errno == EINVAL ? move_over_root() : errno;
+    if (syscall(SYS_umount2, ".", MNT_DETACH) != 0) return errno;
+    return chdir("/") == 0 ? 0 : errno;
+}

@@ -1,0 +1,135 @@
+import CShims
+import Glibc
+import SystemPackage
+
+/// A plan in the form that C executes, with what is needed to understand what C reports.
+final class LoweredPlan {
+    let plan: SandboxPlan
+    private let operations: [Operation]
+    private let candidates: [String]
+    private let arena = Arena()
+
+    /// The plan for `swb_spawn`; the descriptors are still to be filled in.
+    private(set) var lowered: swb_plan
+
+    /// Lays a plan out in memory.
+    init(_ plan: SandboxPlan) throws(SandboxError) {
+        guard let program = plan.arguments.first else {
+            throw SandboxError(.execute(""), .noSuchFileOrDirectory)
+        }
+        self.plan = plan
+        operations = plan.operations
+        candidates = plan.candidates(for: program)
+        let filter = try plan.seccomp.filter(for: plan.capabilities)
+
+        let arena = arena
+        lowered = swb_plan(
+            own_network: plan.network == .host ? 0 : 1,
+            own_users: plan.idMaps == nil ? 0 : 1,
+            operations: UnsafePointer(arena.copy(operations.map { $0.lowered(in: arena) })),
+            operation_count: UInt32(operations.count),
+            umask: plan.umask,
+            candidates: UnsafePointer(arena.constantStrings(candidates)),
+            arguments: UnsafePointer(arena.strings(plan.arguments)),
+            environment: UnsafePointer(arena.strings(plan.environment)),
+            uid: plan.credentials.uid,
+            gid: plan.credentials.gid,
+            groups: UnsafePointer(arena.copy(plan.credentials.supplementaryGroups)),
+            group_count: plan.credentials.supplementaryGroups.count,
+            capabilities: plan.capabilities.rawValue,
+            filter: UnsafeRawPointer(arena.copy(filter)),
+            filter_length: UInt16(clamping: filter.count),
+            no_new_privileges: plan.noNewPrivileges ? 1 : 0,
+            standard_output: -1,
+            standard_error: -1,
+            report: -1,
+            gate: -1,
+            parent: -1,
+            cgroup: -1,
+            own_arguments: nil,
+            own_arguments_length: 0
+        )
+        lowered.own_arguments = swb_own_arguments(CommandLine.argc, &lowered.own_arguments_length)
+        if arena.hasTruncatedText {
+            throw SandboxError(.operation("pass a text with a NUL byte in it to the step"), .invalidArgument)
+        }
+    }
+
+    /// What a failure that the child reported is about.
+    func error(for report: swb_report) -> SandboxError {
+        let code = Errno(rawValue: report.error)
+        switch swb_stage(rawValue: UInt32(bitPattern: report.stage)) {
+        case SWB_STAGE_ID_MAP: return SandboxError(.idMap, code)
+        case SWB_STAGE_OPERATION: return operationError(report)
+        case SWB_STAGE_STREAMS: return SandboxError(.standardStreams, code)
+        case SWB_STAGE_CREDENTIALS: return SandboxError(.credentials, code, subject: plan.credentials.description)
+        case SWB_STAGE_SECCOMP: return SandboxError(.seccomp, code)
+        case SWB_STAGE_DIRECTORY: return SandboxError(.workingDirectory, code, subject: plan.workingDirectory)
+        case SWB_STAGE_EXECUTE: return executeError(report)
+        default: return SandboxError(.namespace, code)
+        }
+    }
+
+    private func operationError(_ report: swb_report) -> SandboxError {
+        let code = Errno(rawValue: report.error)
+        guard operations.indices.contains(Int(report.index)) else { return SandboxError(.namespace, code) }
+        let operation = operations[Int(report.index)]
+        if case .workingDirectory(let path) = operation {
+            return SandboxError(.workingDirectory, code, subject: path)
+        }
+        switch swb_detail(rawValue: UInt32(bitPattern: report.detail)) {
+        case SWB_DETAIL_SOURCE where code == .noSuchFileOrDirectory || code == .notDirectory:
+            return SandboxError(.mountSource(operation.description), code)
+        case SWB_DETAIL_TARGET: return SandboxError(.mountPoint(operation.target), code)
+        default: return SandboxError(.operation(operation.description), code)
+        }
+    }
+
+    private func executeError(_ report: swb_report) -> SandboxError {
+        let code = Errno(rawValue: report.error)
+        let program = plan.arguments.first ?? ""
+        if report.detail == Int32(bitPattern: SWB_DETAIL_INTERPRETER.rawValue) {
+            let found = candidates.indices.contains(Int(report.index)) ? candidates[Int(report.index)] : program
+            return SandboxError(.interpreter(found), code)
+        }
+        return SandboxError(.execute(program), code, subject: plan.searchPath)
+    }
+}
+
+extension SandboxPlan {
+    /// The `PATH` of the environment, or the one that images have by convention.
+    fileprivate var searchPath: String {
+        for entry in environment where entry.hasPrefix("PATH=") { return String(entry.dropFirst("PATH=".count)) }
+        return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    }
+
+    /// The paths that are tried for a program, in order.
+    fileprivate func candidates(for program: String) -> [String] {
+        if program.utf8.contains(UInt8(ascii: "/")) { return [program] }
+        return searchPath.split(separator: ":", omittingEmptySubsequences: false).map { directory in
+            directory.isEmpty ? "./\(program)" : "\(directory)/\(program)"
+        }
+    }
+}
+
+extension Operation {
+    /// The place inside the root that the operation is about.
+    fileprivate var target: String {
+        switch self {
+        case .fileSystem(let fileSystem): fileSystem.target
+        case .device(let device): "/dev/\(device.name)"
+        case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
+        case .mount(let mount): mount.target
+        case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
+        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot: "/"
+        }
+    }
+}
+
+extension Credentials: CustomStringConvertible {
+    /// The credentials in words.
+    public var description: String {
+        let groups = supplementaryGroups.map(String.init).joined(separator: ",")
+        return "user \(uid), group \(gid)" + (groups.isEmpty ? "" : " and groups \(groups)")
+    }
+}

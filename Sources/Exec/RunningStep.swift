@@ -1,0 +1,206 @@
+import CShims
+import Glibc
+import SystemPackage
+
+/// A step that was started and has not been waited for: its PID 1, and this program's ends of its pipes.
+struct RunningStep: ~Copyable {
+    private let process: pid_t
+    private let processDescriptor: Descriptor
+    private let standardOutput: Descriptor
+    private let standardError: Descriptor
+    private let reports: Descriptor
+    private var isReaped = false
+
+    private init(
+        process: pid_t,
+        descriptor: consuming Descriptor,
+        output: consuming Descriptor,
+        error: consuming Descriptor,
+        reports: consuming Descriptor
+    ) {
+        self.process = process
+        processDescriptor = descriptor
+        standardOutput = output
+        standardError = error
+        self.reports = reports
+    }
+
+    deinit {
+        guard !isReaped else { return }
+        kill()
+        _ = wait4(process, nil, CInt(bitPattern: UInt32(__WALL)), nil)
+    }
+
+    /// Ends every process of the step.
+    borrowing func kill() {
+        _ = swb_pidfd_kill(processDescriptor.number, SIGKILL)
+    }
+}
+
+// MARK: - Starting
+
+extension RunningStep {
+    /// Starts a step.
+    static func start(_ plan: LoweredPlan) throws(SandboxError) -> RunningStep {
+        let output = try pipe()
+        let error = try pipe()
+        let report = try pipe()
+        let gate = try pipe()
+        try give(output.writer, to: plan.plan)
+        try give(error.writer, to: plan.plan)
+        // Set before the child has it: it waits at the gate.
+        _ = fcntl(gate.reader.number, F_SETFL, 0)
+        let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
+        let cgroup = try cgroup(plan.plan.cgroupDirectory)
+
+        var lowered = plan.lowered
+        lowered.standard_output = output.writer.number
+        lowered.standard_error = error.writer.number
+        lowered.report = report.writer.number
+        lowered.parent = parent.number
+        lowered.gate = plan.plan.idMaps == nil ? -1 : gate.reader.number
+        lowered.cgroup = cgroup.number
+        var process: pid_t = -1
+        var descriptor: CInt = -1
+        let failure = swb_spawn(&lowered, &process, &descriptor)
+        guard failure == 0 else { throw SandboxError(.clone, code: failure) }
+        let step = RunningStep(
+            process: process,
+            descriptor: Descriptor(descriptor),
+            output: output.reader,
+            error: error.reader,
+            reports: report.reader
+        )
+        if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
+        return step
+    }
+
+    private static func attempt<Value: ~Copyable>(
+        _ stage: SandboxError.Stage,
+        _ body: () throws(Errno) -> Value
+    ) throws(SandboxError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw SandboxError(stage, error)
+        }
+    }
+
+    private static func pipe() throws(SandboxError) -> Pipe {
+        try attempt(.standardStreams) { () throws(Errno) in try Pipe() }
+    }
+
+    private static func cgroup(_ directory: String?) throws(SandboxError) -> Descriptor {
+        guard let directory else { return Descriptor(-1) }
+        let number = swb_open_directory(directory)
+        guard number >= 0 else { throw SandboxError(.operation("open the cgroup \(directory)"), code: -number) }
+        return Descriptor(number)
+    }
+
+    /// Makes a pipe the user's own, who could not open `/dev/stdout` otherwise.
+    private static func give(_ writer: borrowing Descriptor, to plan: SandboxPlan) throws(SandboxError) {
+        let user = plan.idMaps?.users.outside(plan.credentials.uid) ?? plan.credentials.uid
+        let group = plan.idMaps?.groups.outside(plan.credentials.gid) ?? plan.credentials.gid
+        guard user != geteuid() || group != getegid() else { return }
+        guard fchown(writer.number, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
+    }
+
+    /// Writes the id maps and lets the child go on.
+    private borrowing func open(_ gate: borrowing Descriptor, maps: IDMaps) throws(SandboxError) {
+        let process = process
+        try Self.attempt(.idMap) { () throws(Errno) in
+            try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
+            try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+        }
+        var byte: UInt8 = 0
+        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.idMap, code: errno) }
+    }
+
+    private static func write(_ text: String, to path: String) throws(Errno) {
+        let number = Glibc.open(path, O_WRONLY | O_CLOEXEC)
+        guard number >= 0 else { throw Errno(rawValue: errno) }
+        let file = Descriptor(number)
+        var bytes = Array(text.utf8)
+        // The kernel takes a map in one piece or not at all.
+        guard Glibc.write(file.number, &bytes, bytes.count) == bytes.count else { throw Errno(rawValue: errno) }
+    }
+}
+
+// MARK: - Following
+
+extension RunningStep {
+    private static let bufferSize = 1 << 16
+
+    /// What is taken from a pipe at most once the step has ended: more than a pipe can hold. Only somebody outside of the
+    /// step, to whom it handed the pipe, could still be writing.
+    private static let drainLimit = 1 << 22
+
+    /// Hands on what the step writes until its last process has ended.
+    borrowing func follow(
+        cancellation: Cancellation,
+        output: (OutputStream, UnsafeRawBufferPointer) -> Void
+    ) throws(SandboxError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 1)
+        defer { buffer.deallocate() }
+        let streams: [OutputStream] = [.standardOutput, .standardError]
+        var polled = [standardOutput.number, standardError.number, processDescriptor.number, cancellation.event].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        while polled[2].revents == 0 {
+            // Without a descriptor the cancellation is looked at from time to time.
+            if poll(&polled, nfds_t(polled.count), cancellation.event < 0 ? 100 : -1) < 0, errno != EINTR {
+                throw SandboxError(.standardStreams, code: errno)
+            }
+            if cancellation.isCancelled {
+                kill()
+                polled[3].fd = -1
+            }
+            for (index, stream) in streams.enumerated() where polled[index].revents != 0 {
+                switch Self.read(polled[index].fd, into: buffer) {
+                case .some(0): polled[index].fd = -1
+                case .some(let count): output(stream, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                case nil: break
+                }
+            }
+        }
+        for (index, stream) in streams.enumerated() where polled[index].fd >= 0 {
+            var drained = 0
+            while drained < Self.drainLimit, let count = Self.read(polled[index].fd, into: buffer), count > 0 {
+                output(stream, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                drained += count
+            }
+        }
+    }
+
+    /// How many bytes came, 0 at the end of the stream (or when it cannot be read), nil when there is nothing now.
+    private static func read(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+        if count >= 0 { return count }
+        return errno == EAGAIN || errno == EINTR ? nil : 0
+    }
+
+    /// Waits for PID 1, which has ended or is about to, and tells what came of the step.
+    consuming func outcome(of plan: LoweredPlan) throws(SandboxError) -> StepOutcome {
+        var status: CInt = 0
+        var usage = rusage()
+        var waited: pid_t
+        repeat {
+            waited = wait4(process, &status, CInt(bitPattern: UInt32(__WALL)), &usage)
+        } while waited < 0 && errno == EINTR
+        isReaped = true
+
+        var report = swb_report()
+        let size = MemoryLayout<swb_report>.size
+        guard Glibc.read(reports.number, &report, size) == size else {
+            // PID 1 was killed: the step was cancelled, or memory ran out.
+            return StepOutcome(status: waited == process ? ExitStatus(waitStatus: status) : .signaled(SIGKILL))
+        }
+        guard report.failed == 0 else { throw plan.error(for: report) }
+        return StepOutcome(
+            status: ExitStatus(waitStatus: report.status),
+            userTime: UInt64(clamping: report.user_microseconds),
+            systemTime: UInt64(clamping: report.system_microseconds),
+            peakMemory: UInt64(clamping: report.peak_bytes)
+        )
+    }
+}

@@ -1,0 +1,41 @@
+extension SandboxPlan {
+    /// Something put into the step's root for as long as the step runs.
+    ///
+    /// A target outside of earlier mounts must exist: mount points leave no trace in a layer. Inside an earlier mount that
+    /// can be written to it is made. Devices can be opened in none of them.
+    public struct Mount: Sendable, Hashable {
+        /// The place inside the root. Symbolic links on the way lead to where they lead inside the root.
+        public var target: String
+
+        /// What is put there.
+        public var kind: Kind
+
+        /// Puts something at a place inside the root.
+        public init(target: String, kind: Kind) {
+            self.target = target
+            self.kind = kind
+        }
+    }
+}
+
+extension SandboxPlan.Mount {
+    /// What a mount consists of.
+    ///
+    /// A `relative` path is looked up beneath the source with the source as root: neither a link nor `..` leads out.
+    public enum Kind: Sendable, Hashable {
+        /// A file or directory of the host, as it is.
+        case bind(source: String, relative: String, readOnly: Bool, recursive: Bool)
+
+        /// A stack of the host's directories (the topmost first) that can be written to; the writes are thrown away.
+        case discardedWrites(lower: [String], relative: String, upper: String, work: String)
+
+        /// A stack of layer directories (the topmost first), read-only.
+        case layers(lower: [String], relative: String)
+
+        /// An empty file system in memory, of a size in bytes, with the mode of its root directory.
+        case tmpfs(size: UInt64?, mode: UInt32)
+
+        /// A file whose content is in memory only: it is never written to a disk.
+        case file(contents: [UInt8], mode: UInt32, uid: UInt32, gid: UInt32, readOnly: Bool)
+    }
+}

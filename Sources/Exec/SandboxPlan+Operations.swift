@@ -1,0 +1,82 @@
+extension SandboxPlan {
+    /// The operations that set this plan's sandbox up.
+    var operations: [Operation] {
+        var operations: [Operation] = [.privateMounts, .hostname(hostname)]
+        if network != .host { operations.append(.loopbackUp) }
+        operations.append(.root(root))
+        operations += fileSystems.map(Operation.fileSystem)
+        operations += Self.devices.map(Operation.device)
+        operations += Self.deviceLinks.map { .symbolicLink(directory: "/dev", name: $0.name, text: $0.text) }
+        operations += Self.maskedPaths.map(Operation.mask)
+        operations += Self.readOnlyPaths.map(Operation.readOnly)
+        operations += mounts.map(Operation.mount)
+        operations += [.changeRoot, .workingDirectory(workingDirectory)]
+        return operations
+    }
+
+    /// The kernel's file systems, as a container has them (runtime-spec, config-linux.md, "Default Filesystems").
+    private var fileSystems: [Operation.FileSystem] {
+        // Group 5 is "tty" by convention; where it is not mapped, terminals belong to the group that opens them.
+        let hasTerminalGroup = idMaps.map { $0.groups.outside(5) != nil } ?? true
+        let terminals: [Operation.FileSystem.Option] = [
+            .init(key: "newinstance"), .init(key: "ptmxmode", value: "0666"), .init(key: "mode", value: "0620"),
+        ]
+        return [
+            .init(type: "proc", target: "/proc"),
+            .init(
+                type: "sysfs",
+                target: "/sys",
+                attributes: [.readOnly, .noSetUserID, .noDevices, .noExecution],
+                fallback: "/sys"
+            ),
+            .init(
+                type: "cgroup2",
+                target: "/sys/fs/cgroup",
+                attributes: [.readOnly, .noSetUserID, .noDevices, .noExecution],
+                isOptional: true
+            ),
+            .init(
+                type: "tmpfs",
+                target: "/dev",
+                options: [.init(key: "mode", value: "755"), .init(key: "size", value: "64m")],
+                attributes: [.noSetUserID, .noDevices]
+            ),
+            .init(
+                type: "devpts",
+                target: "/dev/pts",
+                options: terminals + (hasTerminalGroup ? [.init(key: "gid", value: "5")] : []),
+                attributes: [.noSetUserID, .noExecution]
+            ),
+            .init(type: "mqueue", target: "/dev/mqueue", isOptional: true),
+            .init(
+                type: "tmpfs",
+                target: "/dev/shm",
+                options: [.init(key: "mode", value: "1777"), .init(key: "size", value: "64m")]
+            ),
+        ]
+    }
+
+    /// The devices of a container (runtime-spec, config-linux.md, "Default Devices"; devices.txt has the numbers).
+    private static let devices: [Operation.Device] = [
+        .init(name: "null", major: 1, minor: 3),
+        .init(name: "zero", major: 1, minor: 5),
+        .init(name: "full", major: 1, minor: 7),
+        .init(name: "random", major: 1, minor: 8),
+        .init(name: "urandom", major: 1, minor: 9),
+        .init(name: "tty", major: 5, minor: 0),
+    ]
+
+    private static let deviceLinks: [(name: String, text: String)] = [
+        ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
+    ]
+
+    /// What says too much about the machine, or lets one do too much to it. The same as in Docker's containers.
+    private static let maskedPaths = [
+        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+    ]
+
+    private static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+}

@@ -1,0 +1,120 @@
+/// Everything that decides how a build step runs, as a value: what it sees, what it may do, what it executes.
+///
+/// A plan says nothing about how that is brought about; `run(cancellation:output:)` does it.
+public struct SandboxPlan: Sendable, Hashable {
+    /// The step's root file system, mounted inside its own mount namespace: nothing of it is left when the step ends.
+    public var root: Overlay
+
+    /// What is mounted into the root, in this order, after `/proc`, `/sys` and `/dev`.
+    public var mounts: [Mount]
+
+    /// The host name that the step sees.
+    public var hostname: String
+
+    /// The network that the step can reach.
+    public var network: Network
+
+    /// The maps of a user namespace for the step; without them it stays in the user namespace of the caller.
+    public var idMaps: IDMaps?
+
+    /// The user and the groups that the step runs as.
+    public var credentials: Credentials
+
+    /// The bounding set of the step; for user 0 the effective and permitted sets too. Other users start without any.
+    public var capabilities: CapabilitySet
+
+    /// The system calls that the step may make.
+    public var seccomp: SeccompPolicy
+
+    /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
+    public var noNewPrivileges: Bool
+
+    /// The directory inside the root where the step starts; made, owned by root and with mode 0755, when it is missing.
+    public var workingDirectory: String
+
+    /// The program and its arguments. A program without a slash is looked up in the `PATH` of `environment`.
+    public var arguments: [String]
+
+    /// The environment, as `NAME=value`, in this order, and nothing beside it.
+    public var environment: [String]
+
+    /// The file mode creation mask that the step starts with.
+    public var umask: UInt32
+
+    /// A cgroup version 2 directory of the host in which the step starts its life.
+    public var cgroupDirectory: String?
+
+    /// A plan with the defaults of a build step: root's user with Docker's capabilities and system calls, no network.
+    public init(
+        root: Overlay,
+        mounts: [Mount] = [],
+        hostname: String = "buildkitsandbox",
+        network: Network = .isolated,
+        idMaps: IDMaps? = nil,
+        credentials: Credentials = .root,
+        capabilities: CapabilitySet = .docker,
+        seccomp: SeccompPolicy = .docker,
+        noNewPrivileges: Bool = false,
+        workingDirectory: String = "/",
+        arguments: [String],
+        environment: [String] = [],
+        umask: UInt32 = 0o022
+    ) {
+        self.root = root
+        self.mounts = mounts
+        self.hostname = hostname
+        self.network = network
+        self.idMaps = idMaps
+        self.credentials = credentials
+        self.capabilities = capabilities
+        self.seccomp = seccomp
+        self.noNewPrivileges = noNewPrivileges
+        self.workingDirectory = workingDirectory
+        self.arguments = arguments
+        self.environment = environment
+        self.umask = umask
+        self.cgroupDirectory = nil
+    }
+}
+
+extension SandboxPlan {
+    /// The directories of the host that make up the step's root.
+    public struct Overlay: Sendable, Hashable {
+        /// The layers, the topmost first. Missing mount points stand as stubs in a directory put before them.
+        public var lowerDirectories: [String]
+
+        /// The directory that takes what the step changes: afterwards it is the layer.
+        public var upperDirectory: String
+
+        /// An empty directory on the file system of `upperDirectory`, for the kernel's own use.
+        public var workDirectory: String
+
+        /// Whether overlay keeps its marks in `user.overlay.*`: in user namespaces it must.
+        public var userXattr: Bool
+
+        /// An overlay of layers (the topmost first) under an upper directory.
+        public init(
+            lowerDirectories: [String],
+            upperDirectory: String,
+            workDirectory: String,
+            userXattr: Bool = false
+        ) {
+            self.lowerDirectories = lowerDirectories
+            self.upperDirectory = upperDirectory
+            self.workDirectory = workDirectory
+            self.userXattr = userXattr
+        }
+    }
+
+    /// What a step can reach over the network.
+    public enum Network: Sendable, Hashable {
+        /// A network namespace of its own with nothing but the loopback interface.
+        case none
+
+        /// A network of its own, apart from the host's. There is no way out of it yet: the same as `none`.
+        case isolated
+
+        /// The network of the caller.
+        case host
+    }
+}
