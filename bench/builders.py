@@ -1,0 +1,129 @@
+"""The builders that are compared: how each is called, and whether it works here."""
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shutil
+import subprocess
+
+from measure import Failed, Measurement, run
+
+
+@dataclasses.dataclass
+class Call:
+    """One build: its input as files, its state directory, and the layout directory to write."""
+    buildfile: pathlib.Path
+    context: pathlib.Path
+    base: pathlib.Path
+    state: pathlib.Path
+    output: pathlib.Path
+    log: pathlib.Path
+
+
+class Builder:
+    name = ""
+
+    def version(self) -> str:
+        raise NotImplementedError
+
+    def commands(self, call: Call) -> list[list[str]]:
+        """What makes the layout from the input, one command after the other."""
+        raise NotImplementedError
+
+    def build(self, call: Call, watch_memory: bool = False) -> Measurement:
+        total, logs = Measurement(0, 0), []
+        for number, command in enumerate(self.commands(call)):
+            log = call.log.with_suffix(f".{number}.log")
+            total += run([str(word) for word in command], log, watch_memory)
+            logs.append(log)
+        if not (call.output / "index.json").exists():
+            raise Failed(f"{self.name} ended well, but wrote no layout to {call.output}")
+        call.log.write_bytes(b"".join(log.read_bytes() for log in logs))
+        return total
+
+    def forget(self, state: pathlib.Path) -> None:
+        """Removes a state directory, what is mounted below it included."""
+        mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{state}/"):
+                subprocess.run(["umount", "--lazy", mount], check=False)
+        shutil.rmtree(state, ignore_errors=True)
+
+    def first_line(self, *command: str) -> str:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+class Swbuild(Builder):
+    name = "swbuild"
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+
+    def version(self) -> str:
+        return self.first_line(str(self.path), "version")
+
+    def commands(self, call):
+        return [[self.path, "build", "--root", call.state, "-f", call.buildfile, "-t", "bench:latest",
+                 "--progress", "plain", "--build-arg", "BASE=base",
+                 "--build-context", f"base=oci-layout://{call.base}:latest", "-o", call.output, call.context]]
+
+
+class Buildah(Builder):
+    """buildah, or podman with the same flags: builds into its storage, then pushes to a layout."""
+
+    def __init__(self, name: str, build_verb: str):
+        self.name = name
+        self.verb = build_verb
+        self.isolation = "chroot"
+
+    def version(self) -> str:
+        return self.first_line(self.name, "--version")
+
+    def commands(self, call):
+        program = [self.name, "--root", call.state / "root", "--runroot", call.state / "run",
+                   "--storage-driver", "overlay"]
+        return [[*program, self.verb, "--layers", "--isolation", self.isolation, "--build-arg",
+                 f"BASE=oci:{call.base}:latest", "-f", call.buildfile, "-t", "bench", call.context],
+                [*program, "push", "bench", f"oci:{call.output}:latest"]]
+
+
+class BuildKit(Builder):
+    """BuildKit through buildctl and a daemon that is running already; its cache is emptied, not its directory."""
+    name = "buildctl"
+
+    def version(self) -> str:
+        subprocess.run(["buildctl", "debug", "workers"], capture_output=True, check=True, timeout=10)
+        return self.first_line("buildctl", "--version")
+
+    def commands(self, call):
+        return [["buildctl", "build", "--frontend", "dockerfile.v0", "--local", f"context={call.context}",
+                 "--local", f"dockerfile={call.buildfile.parent}", "--opt", f"filename={call.buildfile.name}",
+                 "--opt", "build-arg:BASE=base", "--opt", "context:base=oci-layout://base:latest",
+                 "--oci-layout", f"base={call.base}", "--progress", "plain",
+                 "--output", f"type=oci,tar=false,dest={call.output}"]]
+
+    def forget(self, state):
+        subprocess.run(["buildctl", "prune", "--all"], capture_output=True, check=False)
+
+
+def candidates(swbuild: pathlib.Path) -> list[Builder]:
+    return [Swbuild(swbuild), Buildah("buildah", "bud"), Buildah("podman", "build"), BuildKit()]
+
+
+def usable(builders: list[Builder], trial: Call) -> tuple[list[Builder], list[str]]:
+    """The builders that build `trial`, and of the others why not."""
+    good, reasons = [], []
+    for builder in builders:
+        try:
+            builder.version()
+            builder.forget(trial.state)
+            trial.state.mkdir(parents=True)
+            shutil.rmtree(trial.output, ignore_errors=True)
+            builder.build(trial)
+            good.append(builder)
+            builder.forget(trial.state)
+        except FileNotFoundError:
+            reasons.append(f"{builder.name}: not found")
+        except (Failed, subprocess.SubprocessError, IndexError) as problem:
+            reasons.append(f"{builder.name}: not usable here: {str(problem).strip().splitlines()[-1][:200]}")
+    return good, reasons

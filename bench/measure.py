@@ -1,0 +1,98 @@
+"""Runs a command and measures it: wall time, CPU time, and peak memory of the whole process tree."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import threading
+import time
+
+
+@dataclasses.dataclass
+class Measurement:
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int | None = None
+    step_seconds: float | None = None  # what the measured step's own command took
+
+    def __add__(self, other: "Measurement") -> "Measurement":
+        def larger(one, two):
+            return max((value for value in (one, two) if value is not None), default=None)
+        return Measurement(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds,
+                           larger(self.peak_bytes, other.peak_bytes), larger(self.step_seconds, other.step_seconds))
+
+
+class Failed(Exception):
+    """A command that was to be measured ended with an error."""
+
+
+def run(command: list[str], log: pathlib.Path, watch_memory: bool = False, env: dict | None = None) -> Measurement:
+    """Runs `command`, its output to `log`.
+
+    CPU time is that of the command and of all its descendants that were waited for. Memory is sampled from /proc when
+    asked for: that costs time, so runs that count for time do without.
+    """
+    with open(log, "wb") as output:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **(env or {})})
+        watcher = MemoryWatcher(process.pid) if watch_memory else None
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    peak = watcher.stop() if watcher else None
+    if process.returncode != 0:
+        tail = log.read_text(errors="replace")[-1500:]
+        raise Failed(f"{' '.join(map(str, command))}: exit {process.returncode}\n{tail}")
+    return Measurement(seconds, usage.ru_utime + usage.ru_stime, peak)
+
+
+class MemoryWatcher:
+    """Samples the resident memory of a process and its descendants, every few milliseconds."""
+
+    INTERVAL = 0.01
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.peak = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self):
+        while not self.ended.wait(self.INTERVAL):
+            self.peak = max(self.peak, sum(private_bytes(pid) for pid in descendants(self.pid)))
+
+    def stop(self) -> int:
+        self.ended.set()
+        self.thread.join()
+        return self.peak
+
+
+def descendants(root: int) -> list[int]:
+    """`root` and all processes below it."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                # The name in parentheses may hold anything: what follows the last one is the state and the parent.
+                fields = pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # ended meanwhile
+            children.setdefault(int(fields[1]), []).append(int(entry))
+    found, open_ends = [], [root]
+    while open_ends:
+        pid = open_ends.pop()
+        found.append(pid)
+        open_ends += children.get(pid, [])
+    return found
+
+
+def private_bytes(pid: int) -> int:
+    """The process's share of the memory in use, file pages shared with others left out."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:")))

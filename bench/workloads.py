@@ -1,0 +1,135 @@
+"""The workloads: what is built, and what changes between two builds."""
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Callable
+
+import generate
+
+
+@dataclasses.dataclass
+class Input:
+    """A build's input. The build file begins with `ARG BASE` and `FROM $BASE`."""
+    buildfile: str
+    context: pathlib.Path
+    base: pathlib.Path
+    # Called with the number of the run before each run of `one changed`; may return another build file.
+    change: Callable[[int], str | None] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    name: str
+    title: str
+    modes: tuple[str, ...]  # of "nothing cached", "all cached", "one changed"
+    prepare: Callable[[pathlib.Path, float], Input]
+    parses_step_time: bool = False
+
+
+HEAD = "ARG BASE\nFROM $BASE\n"
+
+
+def busybox(directory: pathlib.Path) -> pathlib.Path:
+    return generate.write_image(directory / "base", [generate.busybox_layer()])
+
+
+def empty_context(directory: pathlib.Path) -> pathlib.Path:
+    context = directory / "context"
+    context.mkdir()
+    return context
+
+
+def steps(count: int) -> Callable[[pathlib.Path, float], Input]:
+    def prepare(directory: pathlib.Path, scale: float) -> Input:
+        runs = "".join(f"RUN echo {n} > /file{n}\n" for n in range(count))
+        return Input(HEAD + runs, empty_context(directory), busybox(directory))
+    return prepare
+
+
+def copy_files(directory: pathlib.Path, scale: float) -> Input:
+    context = empty_context(directory)
+    paths = generate.write_files(context / "tree", int(20_000 * scale), int(265e6 * scale))
+    changed = paths[len(paths) // 2]
+
+    def change(number: int) -> None:
+        changed.write_bytes(b"changed %d\n" % number)
+    return Input(HEAD + "COPY tree /tree\n", context, busybox(directory), change)
+
+
+def copy_tree(directory: pathlib.Path, scale: float) -> Input:
+    tree = directory / "tree"
+    generate.write_files(tree, int(8_500 * scale), int(170e6 * scale))
+    base = generate.write_image(directory / "base", [generate.busybox_layer(), generate.tree_layer(tree, "tree")])
+    shutil.rmtree(tree)
+
+    def change(number: int) -> str:
+        return HEAD + f"RUN time cp -a /tree /copy{number}\n"
+    return Input(change(0), empty_context(directory), base, change)
+
+
+def stages(directory: pathlib.Path, scale: float) -> Input:
+    names = range(8)
+    # Work that keeps a core busy for a moment, the same for each builder.
+    work = "i=0; while [ $i -lt 20 ]; do head -c 2000000 /dev/zero | sha256sum >> /out; i=$((i+1)); done"
+    parts = "".join(f"FROM $BASE AS part{n}\nRUN echo {n} > /out; {work}\n" for n in names)
+    return Input("ARG BASE\n" + parts + "FROM $BASE\n" + "".join(f"COPY --from=part{n} /out /out{n}\n" for n in names),
+                 empty_context(directory), busybox(directory))
+
+
+def many_layers(directory: pathlib.Path, scale: float) -> Input:
+    layers = [generate.busybox_layer()]
+    for number in range(119):
+        source = directory / "layer"
+        source.mkdir()
+        (source / f"file{number}").write_text(f"{number}\n" * 100)
+        layers.append(generate.tree_layer(source, "data"))
+        shutil.rmtree(source)
+
+    def change(number: int) -> str:
+        return HEAD + f"RUN echo {number} > /last\n"
+    return Input(change(0), empty_context(directory), generate.write_image(directory / "base", layers), change)
+
+
+def large_file(directory: pathlib.Path, scale: float) -> Input:
+    context = empty_context(directory)
+    rng = generate.random.Random(generate.SEED)
+    pool = generate.Pool(rng, 32 << 20)
+    with open(context / "large", "wb") as file:
+        for _ in range(max(1, int(32 * scale))):
+            file.write(pool.take(rng, 64 << 20))
+    return Input(HEAD + "COPY large /large\n", context, busybox(directory))
+
+
+def empty_files(directory: pathlib.Path, scale: float) -> Input:
+    context = empty_context(directory)
+    for folder in range(max(1, int(1000 * scale))):
+        (context / "tree" / f"d{folder}").mkdir(parents=True)
+        for number in range(200):
+            (context / "tree" / f"d{folder}" / f"f{number}").touch()
+    return Input(HEAD + "COPY tree /tree\n", context, busybox(directory))
+
+
+def large_base(directory: pathlib.Path, scale: float) -> Input:
+    layers = [generate.busybox_layer()]
+    for number in range(5):
+        source = directory / "part"
+        generate.write_files(source, int(1_700 * scale), int(34e6 * scale), generate.SEED + number)
+        layers.append(generate.tree_layer(source, f"part{number}"))
+        shutil.rmtree(source)
+    return Input(HEAD + "RUN true > /done\n", empty_context(directory),
+                 generate.write_image(directory / "base", layers))
+
+
+WORKLOADS = [
+    Workload("steps-20", "20 small RUN steps", ("nothing cached", "all cached"), steps(20)),
+    Workload("steps-40", "40 small RUN steps", ("nothing cached", "all cached"), steps(40)),
+    Workload("copy-files", "COPY of 20,000 files, 265 MB", ("nothing cached", "all cached", "one changed"), copy_files),
+    Workload("copy-tree", "RUN cp -a of 8,500 files, 170 MB", ("one changed",), copy_tree, parses_step_time=True),
+    Workload("stages", "eight stages that feed one", ("nothing cached",), stages),
+    Workload("many-layers", "one more step on 120 layers", ("one changed",), many_layers),
+    Workload("large-file", "COPY of one 2 GB file", ("nothing cached",), large_file),
+    Workload("empty-files", "COPY of 200,000 empty files", ("nothing cached", "all cached"), empty_files),
+    Workload("large-base", "base of 170 MB in 5 layers, one step", ("nothing cached",), large_base),
+]
