@@ -62,7 +62,7 @@ let package = Package(
         + [
             .executableTarget(
                 name: "swbuild",
-                dependencies: ["Builder", "BuildFileParser", "Exec", "OCI", "Store", argumentParser, logging, system],
+                dependencies: ["Builder", "BuildFileParser", "Exec", "LayerDiff", "OCI", "Store", argumentParser],
                 swiftSettings: strict
             )
         ]

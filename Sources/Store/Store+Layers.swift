@@ -185,9 +185,13 @@ extension Store {
     }
 
     /// The unpacked directories of a chain, topmost first: the lower directories of an overlay.
+    ///
+    /// A layer that is in the chain twice counts where it is topmost: whatever it says there overrides what it said
+    /// below, and the kernel refuses a directory that is listed twice.
     /// - Throws: what ``unpack(_:)`` throws.
     public func directories(_ chain: [DiffID]) throws -> [String] {
-        try chain.indices.reversed().map { try unpack(Array(chain[...$0])) }
+        var seen: Set<String> = []
+        return try chain.indices.reversed().map { try unpack(Array(chain[...$0])) }.filter { seen.insert($0).inserted }
     }
 
     private func moveIntoPlace(_ directory: String, _ target: String) throws {

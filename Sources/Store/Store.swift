@@ -170,6 +170,12 @@ public final class Store: Sendable {
 
     // MARK: Layer records
 
+    /// Forgets what was read of layers, after some were removed.
+    func forgetLayers() {
+        known.withLock { $0 = [:] }
+        indexes.withLock { $0 = [:] }
+    }
+
     /// What is known of a layer, where its blob is there and has the right size.
     /// - Throws: ``DatabaseError``.
     public func layer(_ diffID: DiffID) throws -> LayerRecord? {

@@ -3,7 +3,7 @@ import LayerDiff
 import OCI
 
 /// A directory of the host as a source, less what its ignore file excludes.
-final class ContextTree: SourceTree {
+final class ContextTree: SourceTree, Sendable {
     private let directory: Directory
     private let rules: IgnoreRules?
     private let hashes: ContentHashes

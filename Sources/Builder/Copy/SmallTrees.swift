@@ -56,7 +56,10 @@ struct ArchiveTree: SourceTree {
     let nodes: [SourceNode]
     private let contents: [ContainerPath: ContentSource]
 
-    init(_ members: [LayerEntry]) {
+    /// Directories that the archive only implies are left out: what is there in their place stays as it is.
+    init(_ archive: ExtractedArchive) {
+        let implied = Set(archive.impliedDirectories)
+        let members = archive.entries.filter { !implied.contains($0.entry.path) }
         var contents: [ContainerPath: ContentSource] = [:]
         var targets: [ContainerPath: TreeEntry] = [:]
         nodes = members.compactMap { member in

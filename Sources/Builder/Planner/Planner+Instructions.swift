@@ -112,7 +112,6 @@ extension Planner {
         for item in try words(list, in: state.scope) {
             ports += try PortSpec.expand(item.text, at: item.word.range)
         }
-        ports.sort()
         for port in ports { state.config.runtime.expose(port) }
         state.note(HistoryText.list("EXPOSE", ports))
     }

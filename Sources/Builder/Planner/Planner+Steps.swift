@@ -101,7 +101,7 @@ extension Planner {
     ) throws(Diagnostic) {
         let scope = state.scope
         func text(_ word: Word) throws(Diagnostic) -> String { try word.expand { scope[$0] }.text }
-        func text(_ word: Word?) throws(Diagnostic) -> String? {
+        func optionalText(_ word: Word?) throws(Diagnostic) -> String? {
             guard let word else { return nil }
             return try text(word)
         }
@@ -128,8 +128,8 @@ extension Planner {
         let from = try copySource(copy, sources: sources, in: state, keyword: keyword)
         var excludes: [String] = []
         for word in copy.excludes { excludes.append(try text(word)) }
-        let owner = try text(copy.chown)
-        let mode = try text(copy.chmod)
+        let owner = try optionalText(copy.chown)
+        let mode = try optionalText(copy.chmod)
         if let mode { try ModeChange.check(mode, at: copy.chmod?.range) }
         let step = CopyStep(
             base: state.node,
@@ -143,7 +143,7 @@ extension Planner {
             link: copy.link,
             parents: copy.parents,
             unpack: copy.unpack,
-            checksum: try checksum(copy, text: try text(copy.checksum), sources: sources)
+            checksum: try checksum(copy, text: try optionalText(copy.checksum), sources: sources)
         )
         let flags = CopyFlags(copy: copy, owner: owner, mode: mode)
         let operands = (shown + [destination]).joined(separator: " ")

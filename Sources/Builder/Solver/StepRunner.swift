@@ -1,4 +1,5 @@
 import BuildFileParser
+import Exec
 import Glibc
 import LayerDiff
 import OCI

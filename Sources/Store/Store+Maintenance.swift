@@ -1,0 +1,143 @@
+import Glibc
+import LayerDiff
+import OCI
+import Synchronization
+
+/// What one part of the store takes.
+public struct PartUsage: Sendable, Hashable {
+    /// The part's directory.
+    public var name: String
+    /// How many things it holds.
+    public var count: Int
+    /// What they take on the disk, in bytes.
+    public var bytes: Int64
+}
+
+extension Store {
+    /// What each part of the store takes.
+    /// - Throws: ``FileError`` where a part cannot be read.
+    public func diskUsage() throws -> [PartUsage] {
+        try ["images", "layers", "indexes", "cache-mounts", "contexts", "logs", "tmp"].map { name in
+            let directory = try Directory(path: "\(root)/\(name)")
+            let items = try directory.list(.root)
+            let top = name == "images" ? try directory.list(ContainerPath("blobs/sha256")).count : items.count
+            return PartUsage(name: name, count: top, bytes: try Self.size(of: .root, in: directory))
+        }
+    }
+
+    private static func size(of path: ContainerPath, in directory: Directory) throws -> Int64 {
+        var total: Int64 = 0
+        for item in try directory.list(path) {
+            total += Int64(item.status.blocks) * 512
+            if item.status.kind == .directory { total += try size(of: path.appending(item.name), in: directory) }
+        }
+        return total
+    }
+
+    /// Frees what nothing uses: images without a name, cache entries not used lately, and the layers, blobs, indexes
+    /// and logs that are then left. With `nil`, the whole cache and all cache mounts go.
+    /// - Returns: The bytes that were freed.
+    /// - Throws: ``DatabaseError``, ``DocumentError``, ``FileError`` or ``HostFileError``.
+    public func prune(keepingHours hours: Int?) throws -> Int64 {
+        // Running builds hold what they use under their work directory's lock only while they make it.
+        guard let lock = try lockIfFree("prune") else { return 0 }
+        defer { withExtendedLifetime(lock) {} }
+        try refuseDuringBuilds()
+        let before = try diskUsage().reduce(0) { $0 + $1.bytes }
+        let limit = hours.map { Self.now - Int64($0) * 3600 } ?? Int64.max
+        try database.transaction([
+            ("DELETE FROM steps WHERE used < ?", [.integer(limit)]),
+            ("DELETE FROM selections WHERE used < ?", [.integer(limit)]),
+        ])
+        let named = try namedBlobs()
+        try images.updateIndex { index in
+            index.manifests.removeAll { $0.annotations[ImageLayout.referenceName] == nil }
+        }
+        let kept = try keptLayers(named: named)
+        try dropLayers(except: kept)
+        try removeFiles(named: named, kept: kept)
+        if hours == nil { try clear("cache-mounts") }
+        try removeOldLogs(before: hours.map { Self.now - Int64($0) * 3600 } ?? Self.now)
+        return max(0, before - (try diskUsage().reduce(0) { $0 + $1.bytes }))
+    }
+
+    private func refuseDuringBuilds() throws {
+        let names = try Directory(path: "\(root)/tmp").list(.root).map { String(decoding: $0.name, as: UTF8.self) }
+        guard names.allSatisfy({ !$0.hasSuffix(".lock") }) else { throw BuildsRunning() }
+    }
+
+    /// The blobs that named images consist of.
+    private func namedBlobs() throws -> Set<Digest> {
+        var result: Set<Digest> = []
+        for entry in try images.index().manifests where entry.annotations[ImageLayout.referenceName] != nil {
+            result.insert(entry.digest)
+            guard entry.mediaType.isManifest else { continue }
+            let manifest = try ImageManifest(parsing: images.document(entry), as: "manifest \(entry.digest)")
+            result.insert(manifest.config.digest)
+            for layer in manifest.layers { result.insert(layer.digest) }
+        }
+        return result
+    }
+
+    /// The layers that cache entries or named images use.
+    private func keptLayers(named: Set<Digest>) throws -> Set<String> {
+        var kept: Set<String> = []
+        for row in try database.query("SELECT DISTINCT diff_id FROM steps WHERE diff_id IS NOT NULL") {
+            if let hex = row[0].text { kept.insert(hex) }
+        }
+        for row in try database.query("SELECT diff_id, digest FROM layers") {
+            guard let id = row[0].text, let digest = row[1].text else { continue }
+            if named.contains(try Digest(parsing: "sha256:\(digest)")) { kept.insert(id) }
+        }
+        // The layers below a cached step belong to it: its chain is of no use without them.
+        if !kept.isEmpty {
+            for row in try database.query("SELECT diff_id FROM layers WHERE used >= (SELECT MIN(used) FROM steps)") {
+                if let hex = row[0].text { kept.insert(hex) }
+            }
+        }
+        return kept
+    }
+
+    private func dropLayers(except kept: Set<String>) throws {
+        var statements: [(text: String, values: [DatabaseValue])] = []
+        for row in try database.query("SELECT diff_id FROM layers") {
+            guard let hex = row[0].text, !kept.contains(hex) else { continue }
+            statements.append(("DELETE FROM layers WHERE diff_id = ?", [.text(hex)]))
+            statements.append(("DELETE FROM variants WHERE source = ? OR diff_id = ?", [.text(hex), .text(hex)]))
+        }
+        try database.transaction(statements)
+        forgetLayers()
+    }
+
+    private func removeFiles(named: Set<Digest>, kept: Set<String>) throws {
+        var blobs = Set(named.map(\.hex))
+        for row in try database.query("SELECT digest FROM layers") {
+            if let hex = row[0].text { blobs.insert(hex) }
+        }
+        try remove("images/blobs/sha256") { blobs.contains($0) }
+        try remove("indexes") { kept.contains($0) }
+        // Directories named by a ChainID cannot be told apart from stale ones: they are unpacked again when needed.
+        try remove("layers") { kept.contains($0) }
+    }
+
+    private func remove(_ part: String, unless isKept: (String) -> Bool) throws {
+        for item in try Directory(path: "\(root)/\(part)").list(.root) {
+            let name = String(decoding: item.name, as: UTF8.self)
+            if !isKept(name) { removeTree("\(root)/\(part)/\(name)") }
+        }
+    }
+
+    private func clear(_ part: String) throws { try remove(part) { _ in false } }
+
+    private func removeOldLogs(before limit: Int64) throws {
+        for item in try Directory(path: "\(root)/logs").list(.root) where item.status.modified.seconds < limit {
+            removeTree("\(root)/logs/\(String(decoding: item.name, as: UTF8.self))")
+        }
+    }
+}
+
+/// Pruning would take away what running builds stand on.
+public struct BuildsRunning: Error, Sendable, CustomStringConvertible {
+    /// One sentence: why, and what to do.
+    public var description: String { "a build is running with this state directory; prune when it has ended" }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Builder
+import Exec
+import Glibc
+import OCI
+
+struct BuildCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build",
+        abstract: "Builds an image from a build file and a context (the default command)."
+    )
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var source: BuildSourceOptions
+    @OptionGroup var result: BuildResultOptions
+
+    @Flag(name: .long, help: "Runs every step, whatever the cache has.")
+    var noCache = false
+
+    @Option(name: .long, help: "Runs the steps of a stage, whatever the cache has.")
+    var noCacheFilter: [String] = []
+
+    @Flag(name: .long, help: "Looks for newer base images (there is no registry support yet: has no effect).")
+    var pull = false
+
+    @Option(name: .long, help: "The network of RUN steps: default, none or host.")
+    var network = "default"
+
+    @Option(name: .shortAndLong, help: "How many steps run at the same time (default: the number of processors).")
+    var jobs: Int?
+
+    @Option(name: .long, help: "How progress is shown: auto, plain, rawjson or quiet.")
+    var progress: ProgressStyle = .auto
+
+    @Flag(name: .shortAndLong, help: "Shows no progress and prints the image's digest alone.")
+    var quiet = false
+
+    func validate() throws {
+        guard NetworkMode(rawValue: network) != nil else {
+            throw ValidationError("--network \(network): expected default, none or host")
+        }
+        if let jobs, jobs < 1 { throw ValidationError("--jobs \(jobs): expected a number from 1 on") }
+    }
+
+    func run() async throws {
+        let reporter = BuildReporter(style: quiet ? .quiet : progress)
+        do {
+            let inputs = try source.load(in: Console.workingDirectory)
+            defer { inputs.discard() }
+            let request = try makeRequest(inputs)
+            reporter.sourceName = request.buildFileName
+            reporter.source = request.buildFile
+            let cancellation = Cancellation()
+            Signals.cancelOnInterrupt(cancellation)
+            let builder = ImageBuilder(store: try global.openStore(), progress: reporter.sink, cancellation: cancellation)
+            let built = try await builder.build(request)
+            reporter.finish()
+            try result.write(built, quiet: quiet)
+        } catch {
+            reporter.finish()
+            throw ExitCode(reporter.report(error))
+        }
+    }
+
+    private func makeRequest(_ inputs: BuildInputs) throws -> BuildRequest {
+        var request = BuildRequest()
+        request.buildFileName = inputs.buildFileName
+        request.buildFile = inputs.buildFile
+        request.contextPath = inputs.contextPath
+        request.ignoreFile = inputs.ignoreFile
+        try source.fill(&request, in: Console.workingDirectory)
+        try result.fill(&request, in: Console.workingDirectory)
+        if noCache {
+            request.cachePolicy = .ignore
+        } else if !noCacheFilter.isEmpty {
+            let names = noCacheFilter.flatMap { $0.split(separator: ",").map(String.init) }
+            request.cachePolicy = .ignoreStages(names)
+        }
+        request.network = NetworkMode(rawValue: network) ?? .default
+        request.jobs = jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        request.sourceDateEpoch = Console.environment("SOURCE_DATE_EPOCH")
+        return request
+    }
+}

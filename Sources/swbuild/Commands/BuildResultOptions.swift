@@ -1,0 +1,67 @@
+import ArgumentParser
+import Builder
+import OCI
+
+/// What a build gives.
+struct BuildResultOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "A name for the image: NAME[:TAG].")
+    var tag: [String] = []
+
+    @Option(name: .long, help: "A label of the image: NAME=VALUE.")
+    var label: [String] = []
+
+    @Option(name: .long, help: "An annotation of the manifest: NAME=VALUE.")
+    var annotation: [String] = []
+
+    @Option(name: .shortAndLong, help: "Also writes the result: DIR, or type=oci|docker|tar|local,dest=PATH[,tar=true|false][,compression=gzip|zstd|uncompressed].")
+    var output: [String] = []
+
+    @Option(name: .long, help: "Writes the digest of the image's configuration to a file.")
+    var iidfile: String?
+
+    @Option(name: .long, help: "Writes what was built, and every step, to a file as JSON.")
+    var metadataFile: String?
+
+    /// Fills in what the options say.
+    func fill(_ request: inout BuildRequest, in directory: String) throws {
+        for text in tag {
+            do {
+                request.tags.append(try ImageReference(parsing: text))
+            } catch {
+                throw MalformedOption(option: "-t", value: text, expected: "an image name: \(error)")
+            }
+        }
+        request.labels = try label.map { try Self.pair($0, option: "--label") }
+        request.annotations = try annotation.map { try Self.pair($0, option: "--annotation") }
+        request.outputs = try output.map { try OutputSpec(parsing: $0, in: directory) }
+    }
+
+    private static func pair(_ text: String, option: String) throws -> (name: String, value: String) {
+        let pair = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let name = pair.first, !name.isEmpty else {
+            throw MalformedOption(option: option, value: text, expected: "NAME=VALUE")
+        }
+        return (name, pair.count > 1 ? pair[1] : "")
+    }
+
+    /// Writes the files that were asked for, and the result to standard output.
+    func write(_ result: BuildResult, quiet: Bool) throws {
+        let digest = result.image.descriptor.digest.description
+        if let iidfile {
+            let config = result.image.manifest.config.digest.description
+            try HostFile.write(Array(config.utf8), to: absolute(iidfile, in: Console.workingDirectory))
+        }
+        if let metadataFile {
+            let path = absolute(metadataFile, in: Console.workingDirectory)
+            try HostFile.write(Array(result.metadata.prettyPrinted().utf8), to: path)
+        }
+        let streamsResult = output.contains { $0 == "-" || $0.contains("dest=-") }
+        if streamsResult { return }
+        if quiet {
+            Console.print(digest)
+            return
+        }
+        let names = result.tags.map { " \($0.tagged.familiar)" }.joined()
+        Console.print("\(digest)\(names)")
+    }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Builder
+import OCI
+
+/// What a build is made from.
+struct BuildSourceOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "The build file; '-' for standard input (default: Buildfile, Dockerfile or Containerfile of the context).")
+    var file: String?
+
+    @Argument(help: "The build context: a directory, or '-' for a tar or a build file on standard input.")
+    var context = "."
+
+    @Option(name: .long, help: "The stage to build, by name or number (default: the last).")
+    var target: String?
+
+    @Option(name: .long, help: "A build argument: NAME=VALUE, or NAME for its value in the environment.")
+    var buildArg: [String] = []
+
+    @Option(name: .long, help: "A further context: NAME=DIRECTORY, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE.")
+    var buildContext: [String] = []
+
+    @Option(name: .long, help: "A secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME.")
+    var secret: [String] = []
+
+    @Option(name: .long, help: "An agent for RUN --mount=type=ssh: 'default', or ID=SOCKET.")
+    var ssh: [String] = []
+
+    @Option(name: .long, help: "The platform to build for, such as linux/arm64 (default: this machine's).")
+    var platform: String?
+
+    /// Fills in what the options say.
+    func fill(_ request: inout BuildRequest, in directory: String) throws {
+        request.target = target
+        for argument in buildArg {
+            let pair = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let name = pair.first, !name.isEmpty else {
+                throw MalformedOption(option: "--build-arg", value: argument, expected: "NAME=VALUE")
+            }
+            if pair.count > 1 {
+                request.buildArguments.append((name, pair[1]))
+            } else if let value = Console.environment(name) {
+                request.buildArguments.append((name, value))
+            }
+        }
+        request.namedContexts = try buildContext.map { try NamedContext(parsing: $0, in: directory) }
+        request.secrets = try secret.map { try Secret(parsing: $0, in: directory) }
+        for agent in ssh { try add(agent, to: &request) }
+        if let platform {
+            guard let parsed = Platform(parsing: platform) else {
+                throw MalformedOption(option: "--platform", value: platform, expected: "os/architecture[/variant]")
+            }
+            request.platform = parsed
+        }
+    }
+
+    private func add(_ agent: String, to request: inout BuildRequest) throws {
+        let pair = agent.split(separator: "=", maxSplits: 1).map(String.init)
+        if pair.count == 2 {
+            request.sshAgents[pair[0]] = pair[1]
+        } else if let socket = Console.environment("SSH_AUTH_SOCK") {
+            request.sshAgents[agent] = socket
+        } else {
+            throw MalformedOption(option: "--ssh", value: agent, expected: "ID=SOCKET, or SSH_AUTH_SOCK to be set")
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Builder
+import Glibc
+import Store
+
+/// What every command takes.
+struct GlobalOptions: ParsableArguments {
+    @Option(name: .long, help: "The state directory (default: $SWBUILD_ROOT, else /var/lib/swbuild for root).")
+    var root: String?
+
+    /// The state directory that options and environment name.
+    var stateDirectory: String {
+        if let root { return absolute(root, in: Console.workingDirectory) }
+        if let path = Console.environment("SWBUILD_ROOT") { return absolute(path, in: Console.workingDirectory) }
+        if geteuid() == 0 { return "/var/lib/swbuild" }
+        let home = Console.environment("HOME") ?? "/tmp"
+        return (Console.environment("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/swbuild"
+    }
+
+    func openStore() throws -> Store { try Store(root: stateDirectory) }
+}
+
+/// Runs a command's work and turns what it throws into a message and an exit status.
+func reporting(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let exit as ExitCode {
+        throw exit
+    } catch let error as MalformedOption {
+        Console.note("swbuild: \(error)")
+        throw ExitCode(64)
+    } catch {
+        Console.note("swbuild: \(error)")
+        throw ExitCode(1)
+    }
+}

@@ -1,0 +1,42 @@
+import Glibc
+
+/// The two streams of the terminal: results go to one, everything else to the other.
+enum Console {
+    /// Writes a line of the result.
+    static func print(_ text: String) { write(text + "\n", to: 1) }
+
+    /// Writes a line for the reader.
+    static func note(_ text: String) { write(text + "\n", to: 2) }
+
+    /// Writes text as it is. A reader that is gone is no reason to fail.
+    static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Whether colours may be used on standard error.
+    static var hasColor: Bool {
+        isatty(2) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+            && getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? false
+    }
+
+    /// A directory's name made absolute.
+    static var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "." }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// An environment variable; empty ones are as good as none.
+    static func environment(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
+}

@@ -1,0 +1,104 @@
+import BuildFileParser
+import Builder
+import Exec
+import OCI
+
+/// Shows a build's progress and turns its errors into text and an exit status.
+final class BuildReporter {
+    let sink: any ProgressSink
+    private let terminal: TerminalProgress?
+    /// The build file's name and bytes, for messages that quote it.
+    var sourceName = ""
+    var source: [UInt8] = []
+
+    init(style: ProgressStyle) {
+        switch style.resolved {
+        case .auto:
+            let terminal = TerminalProgress()
+            self.terminal = terminal
+            sink = terminal
+        case .plain: (terminal, sink) = (nil, PlainProgress())
+        case .rawjson: (terminal, sink) = (nil, JSONProgress())
+        case .quiet: (terminal, sink) = (nil, NoProgress())
+        }
+    }
+
+    /// Ends the progress: what follows is on lines of its own.
+    func finish() { terminal?.finish() }
+
+    /// Writes what went wrong, and gives the exit status that says so.
+    func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let error as BuildError: return report(error)
+        case let error as MalformedOption:
+            Console.note("swbuild: \(error)")
+            return 64
+        default:
+            Console.note("swbuild: \(error)")
+            return 1
+        }
+    }
+
+    private func report(_ error: BuildError) -> Int32 {
+        switch error {
+        case .cancelled:
+            Console.note("swbuild: the build was interrupted; finished steps are kept")
+            return 130
+        case .diagnostic(let diagnostic): Console.note(render(diagnostic))
+        case .command(let failure):
+            Console.note(text(of: failure))
+            return Self.status(of: failure.status)
+        case .step(let display, let error):
+            Console.note(render(Diagnostic("\(error)", at: display.range)))
+            if display.range == nil { Console.note("note: in the step \(PlainProgress.firstLine(display.name))") }
+        case .general(let error as MalformedOption):
+            Console.note("swbuild: \(error)")
+            return 64
+        case .general(let error): Console.note("swbuild: \(error)")
+        }
+        return 1
+    }
+
+    private func render(_ diagnostic: Diagnostic) -> String {
+        guard diagnostic.range != nil else {
+            return (["swbuild: \(diagnostic.message)"] + diagnostic.notes.map { "note: \($0)" }).joined(separator: "\n")
+        }
+        return DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor).render(diagnostic)
+    }
+
+    private func text(of failure: CommandFailure) -> String {
+        let how: String
+        switch failure.status {
+        case .exited(let code): how = "failed with exit code \(code)\(Self.meaning(of: code))"
+        case .signaled(let signal): how = "was ended by signal \(signal)\(signal == 9 ? " (killed)" : "")"
+        }
+        var lines = [render(Diagnostic("the command \(how)", at: failure.display.range))]
+        if !failure.tail.isEmpty {
+            lines.append("the last lines of its output:")
+            lines += failure.tail.map { "  \($0)" }
+        }
+        lines.append("the complete output is in \(failure.logPath)")
+        return lines.joined(separator: "\n")
+    }
+
+    private static func meaning(of code: Int32) -> String {
+        switch code {
+        case 126: " (a command could not be executed)"
+        case 127: " (a command was not found)"
+        case 129...192: " (a process was ended by signal \(code - 128))"
+        default: ""
+        }
+    }
+
+    private static func status(of status: ExitStatus) -> Int32 {
+        switch status {
+        case .exited(let code): code == 0 ? 1 : code
+        case .signaled(let signal): 128 + signal
+        }
+    }
+}
+
+/// Shows nothing.
+private final class NoProgress: ProgressSink {
+    func emit(_ event: ProgressEvent) {}
+}

@@ -1,0 +1,25 @@
+import Builder
+import OCI
+
+/// One JSON object on each line.
+final class JSONProgress: ProgressSink {
+    func emit(_ event: ProgressEvent) {
+        let members: [String: JSONValue] =
+            switch event {
+            case .started(let step, let name):
+                ["event": .string("started"), "step": .integer(Int64(step + 1)), "name": .string(name)]
+            case .output(let step, let line):
+                ["event": .string("output"), "step": .integer(Int64(step + 1)), "line": .string(line)]
+            case .finished(let step, let cached, let seconds):
+                [
+                    "event": .string("finished"), "step": .integer(Int64(step + 1)), "cached": .bool(cached),
+                    "seconds": .number(seconds),
+                ]
+            case .failed(let step, let message):
+                ["event": .string("failed"), "step": .integer(Int64(step + 1)), "message": .string(message)]
+            case .note(let text): ["event": .string("note"), "text": .string(text)]
+            }
+        guard let line = try? JSONValue.object(members).encoded() else { return }
+        Console.note(String(decoding: line, as: UTF8.self))
+    }
+}

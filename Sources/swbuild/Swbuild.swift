@@ -1,0 +1,26 @@
+import ArgumentParser
+
+@main
+struct Swbuild: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "swbuild",
+        abstract: "Builds OCI images from Dockerfile-style build files, without a daemon.",
+        discussion: """
+            'swbuild -f Buildfile -t app:latest .' builds an image into the store; '-o DIR' also writes it as an OCI \
+            layout. Progress goes to standard error, results to standard output. The exit status is 0, that of the \
+            failed step's command, 64 for bad usage, or 1.
+            """,
+        subcommands: [
+            BuildCommand.self, ImagesCommand.self, InspectCommand.self, HistoryCommand.self, RemoveCommand.self,
+            PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
+        ],
+        defaultSubcommand: BuildCommand.self
+    )
+
+    static func main() async {
+        Signals.block()
+        await Self.main(nil)
+    }
+}
