@@ -101,7 +101,7 @@ extension Store {
             index = kept
         } else {
             let blob = try openBlob(of: diffID)
-            let read = try LayerReader.index(blob.fileDescriptor, limits: LayerLimits())
+            let read = try blob.withDescriptor { try LayerReader.index($0, limits: LayerLimits()) }
             try check(read, is: diffID)
             index = read.index
             try keep(index, of: diffID)
@@ -166,11 +166,10 @@ extension Store {
         let temporary = try work.makeDirectory("unpack")
         let blob = try openBlob(of: diffID)
         let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
-        let read = try LayerReader.apply(
-            blob.fileDescriptor,
-            to: Directory(path: temporary),
-            options: ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
-        )
+        let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
+        let read = try blob.withDescriptor { blob in
+            try LayerReader.apply(blob, to: Directory(path: temporary), options: options)
+        }
         try check(read, is: diffID)
         try keep(read.index, of: diffID)
         let target = read.index.isSelfContained ? byDiffID : byChainID

@@ -44,11 +44,10 @@ extension Store {
             case .gzip: .gzip
             case .zstd: .zstd(level: 3)
             }
-        let blob = try LayerRewriter.rewrite(
-            openBlob(of: variant.source).fileDescriptor,
-            to: output.fileDescriptor,
-            options: LayerOptions(compression: compression, latestModification: latest)
-        )
+        let options = LayerOptions(compression: compression, latestModification: latest)
+        let blob = try openBlob(of: variant.source).withDescriptor { source in
+            try output.withDescriptor { try LayerRewriter.rewrite(source, to: $0, options: options) }
+        }
         try publishBlob(temporary, as: blob.digest)
         return LayerRecord(diffID: blob.diffID, digest: blob.digest, size: blob.size, compression: blob.compression)
     }

@@ -11,14 +11,17 @@ struct CopyLayer {
     /// The modification time of directories that the step makes.
     private let now: Int64
     private var entries: [ContainerPath: Placed] = [:]
+    /// The number of the source that is being placed.
+    private var group = 0
 
     private struct Placed {
         var entry: LayerEntry
         var identity: Link?
     }
 
+    /// Names of one file stay names of one file within what one source selected.
     private struct Link: Hashable {
-        var tree: Int
+        var group: Int
         var identity: SourceNode.Identity
     }
 
@@ -90,6 +93,7 @@ struct CopyLayer {
         let destination = try resolve(ContainerPath(step.destination))
         let isDirectoryName = step.destination.hasSuffix("/") || selection.needsDirectory
         for group in selection.groups {
+            self.group += 1
             switch group.form {
             case .file:
                 guard let item = group.items.first else { continue }
@@ -118,7 +122,7 @@ struct CopyLayer {
         var places: [ContainerPath: ContainerPath] = [.root: destination]
         for item in group.items {
             guard let parent = item.relative.parent else {
-                try placeTop(item, at: destination, from: selection)
+                try placeTop(at: destination)
                 continue
             }
             let directory = try places[parent] ?? makePlace(parent, below: destination, &places)
@@ -152,16 +156,18 @@ struct CopyLayer {
         return target
     }
 
-    /// The copied directory itself: one that is there keeps its attributes.
-    private mutating func placeTop(_ item: Selection.Item, at target: ContainerPath, from selection: Selection) throws {
+    /// The copied directory itself: one that is there keeps its attributes, a new one is made like any other parent.
+    private mutating func placeTop(at target: ContainerPath) throws {
         guard !isDirectory(target) else {
             try makeParents(of: target)
             try keep(target)
             return
         }
         if existing(target) != nil { throw CopyError.fileInTheWay(target) }
-        try makeParents(of: target)
-        try place(item, at: target, from: selection, replacing: false)
+        try makeDirectory(target)
+        guard let mode, var placed = entries[target] else { return }
+        placed.entry.entry.mode = mode.applied(to: placed.entry.entry.mode, isDirectory: true)
+        entries[target] = placed
     }
 
     private mutating func place(
@@ -183,7 +189,7 @@ struct CopyLayer {
         entry.path = target
         apply(to: &entry)
         let content: ContentSource = if case .file = entry.kind { try selection.trees[item.tree].content(item.node) } else { .none }
-        let link = item.node.identity.map { Link(tree: item.tree, identity: $0) }
+        let link = item.node.identity.map { Link(group: group, identity: $0) }
         entries[target] = Placed(entry: LayerEntry(entry: entry, content: content), identity: link)
     }
 

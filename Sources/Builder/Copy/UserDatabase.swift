@@ -95,11 +95,11 @@ struct UserDatabase: Sendable {
 
     private func user(_ name: String) throws -> User {
         if name.isEmpty || name == "root" && !users.contains(where: { $0.name == "root" }) {
-            return users.first { $0.uid == 0 } ?? User(name: "root", uid: 0, gid: 0, home: "/root")
+            return users.first { $0.uid == 0 } ?? User(name: "root", uid: 0, gid: 0, home: "/")
         }
         if let user = users.first(where: { $0.name == name }) { return user }
         if let uid = UInt32(name) {
-            return users.first { $0.uid == uid } ?? User(name: "", uid: uid, gid: 0, home: uid == 0 ? "/root" : "/")
+            return users.first { $0.uid == uid } ?? User(name: "", uid: uid, gid: 0, home: "/")
         }
         throw CopyError.unknownUser(name)
     }

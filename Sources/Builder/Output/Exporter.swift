@@ -2,6 +2,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Store
+import SystemPackage
 
 /// Writes a built image where `--output` wants it.
 struct Exporter {
@@ -109,13 +110,12 @@ struct Exporter {
         let temporary = work.unique("root")
         let file = try create(temporary)
         defer { unlink(temporary) }
-        _ = try LayerWriter.begin(rootEntries(), blob: file.fileDescriptor, options: plainOptions).finish()
-        lseek(file.raw, 0, SEEK_SET)
-        _ = try LayerReader.apply(
-            file.fileDescriptor,
-            to: Directory(path: path),
-            options: ApplyOptions(form: .flat, allowDevices: true)
-        )
+        try file.withDescriptor { tar in
+            _ = try LayerWriter.begin(rootEntries(), blob: tar, options: plainOptions).finish()
+            lseek(tar.rawValue, 0, SEEK_SET)
+            let options = ApplyOptions(form: .flat, allowDevices: true)
+            _ = try LayerReader.apply(tar, to: Directory(path: path), options: options)
+        }
     }
 
     // MARK: Parts
@@ -126,13 +126,13 @@ struct Exporter {
         let sorted = entries.sorted { $0.entry.path < $1.entry.path }
         if path == "-" {
             let output = OwnedDescriptor(owning: dup(1), path: "standard output")
-            _ = try LayerWriter.begin(sorted, blob: output.fileDescriptor, options: plainOptions).finish()
+            _ = try output.withDescriptor { try LayerWriter.begin(sorted, blob: $0, options: plainOptions).finish() }
             return
         }
         let temporary = "\(path).\(getpid()).part"
         do {
             let file = try create(temporary)
-            _ = try LayerWriter.begin(sorted, blob: file.fileDescriptor, options: plainOptions).finish()
+            _ = try file.withDescriptor { try LayerWriter.begin(sorted, blob: $0, options: plainOptions).finish() }
             guard rename(temporary, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
         } catch {
             unlink(temporary)

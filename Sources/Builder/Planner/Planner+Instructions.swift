@@ -109,7 +109,8 @@ extension Planner {
 
     private func expose(_ list: [Word], in state: inout StageState) throws(Diagnostic) {
         var ports: [String] = []
-        for item in try words(list, in: state.scope) {
+        // In the order of the words as written, which is how other builders list them.
+        for item in try words(list.sorted { $0.raw < $1.raw }, in: state.scope) {
             ports += try PortSpec.expand(item.text, at: item.word.range)
         }
         for port in ports { state.config.runtime.expose(port) }

@@ -150,9 +150,11 @@ struct MountBuilder {
         let file = OwnedDescriptor(owning: raw, path: path)
         defer { unlink(path) }
         let sorted = entries.sorted { $0.entry.path < $1.entry.path }
-        _ = try LayerWriter.begin(sorted, blob: file.fileDescriptor, options: LayerOptions(compression: .none)).finish()
-        lseek(raw, 0, SEEK_SET)
-        _ = try LayerReader.apply(file.fileDescriptor, to: Directory(path: directory), options: ApplyOptions(form: .flat))
+        try file.withDescriptor { tar in
+            _ = try LayerWriter.begin(sorted, blob: tar, options: LayerOptions(compression: .none)).finish()
+            lseek(raw, 0, SEEK_SET)
+            _ = try LayerReader.apply(tar, to: Directory(path: directory), options: ApplyOptions(form: .flat))
+        }
     }
 
     // MARK: Caches

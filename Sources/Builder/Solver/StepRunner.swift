@@ -117,9 +117,8 @@ struct StepRunner: Sendable {
             seen.append(diffID)
             guard try store.treeDigest(of: diffID) == tree, try store.layer(diffID) != nil else { continue }
             let blob = try store.openBlob(of: diffID)
-            if try LayerReader.hasSameContent(produced.entries, asBlob: blob.fileDescriptor) {
-                return (diffID, record.created)
-            }
+            let isSame = try blob.withDescriptor { try LayerReader.hasSameContent(produced.entries, asBlob: $0) }
+            if isSame { return (diffID, record.created) }
         }
         return nil
     }

@@ -63,7 +63,8 @@ struct UpperWalk {
         guard let entry = try node.entry(attributes: marks.others) else { return false }
         let isUnchanged = try found.map { (below) throws(LayerError) in try isSame(entry, node, as: below) } ?? false
         let hasMoreNames = status.linkCount > 1
-        if isUnchanged && !hasMoreNames { return false }
+        // Also where it has got a further name: the layer then holds that name alone, as other builders have it.
+        if isUnchanged { return false }
         append(entry, isUnchanged: isUnchanged, identity: hasMoreNames ? status : nil)
         return true
     }
@@ -89,7 +90,8 @@ struct UpperWalk {
         let opened = try file { () throws(FileError) in try node.directory.directory(ContainerPath(clean: node.name)) }
         let isAnyListed = try collect(in: opened, node.path, below: marks.isOpaque ? nil : inner)
         if !isAnyListed, !isOpaque, let before = found?.entry, before.isDirectory,
-            Self.haveSameAttributes(entry, before), entry.modified == before.modified
+            // Times aside: something that came and went in a directory changed nothing.
+            Self.haveSameAttributes(entry, before)
         {
             return false
         }

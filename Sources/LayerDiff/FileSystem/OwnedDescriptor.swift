@@ -22,6 +22,11 @@ public final class OwnedDescriptor: Sendable {
     /// The descriptor as System has it; not to be closed, and valid as long as this object lives.
     public var fileDescriptor: FileDescriptor { FileDescriptor(rawValue: raw) }
 
+    /// Hands the descriptor to `body`, during which this object lives for certain.
+    public func withDescriptor<Value>(_ body: (FileDescriptor) throws -> Value) rethrows -> Value {
+        try withExtendedLifetime(self) { try body(fileDescriptor) }
+    }
+
     /// Reads at the file's own position into `buffer`: how many bytes there were, 0 at the end.
     /// - Throws: ``FileError`` when the system refuses.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
