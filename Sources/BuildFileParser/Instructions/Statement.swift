@@ -26,7 +26,7 @@ struct Statement: Sendable {
         let reader = FlagReader(line.bytes, in: arguments, escape: escape)
         self.flags = reader.flags
         self.body = reader.rest..<whole.upperBound
-        try checkFlags()
+        if !flags.isEmpty { try checkFlags() }
     }
 
     private func checkFlags() throws(Diagnostic) {
