@@ -39,6 +39,12 @@ import Testing
         #expect(renderer.render(Diagnostic("no", at: nil, notes: ["a", "b"])) == "x: error: no\nnote: a\nnote: b\n")
     }
 
+    @Test func describesItselfOnOneLine() throws {
+        let diagnostic = try #require(throws: Diagnostic.self) { try parseBuildFile(Array("FROM a\nNOPE".utf8)) }
+        #expect("\(diagnostic)" == "line 2, column 1: unknown instruction `NOPE`")
+        #expect("\(Diagnostic("no", at: nil))" == "no")
+    }
+
     @Test func survivesPlacesOutsideOfTheFile() {
         #expect(render("a\n", from: (7, 9), to: (7, 10)) == "Buildfile:7:9: error: wrong\n")
     }
