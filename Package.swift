@@ -15,12 +15,13 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 
 /// A room of the house: its name, what it may import (asserted by ArchitectureTests), its test target.
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> [Target] {
+func room(_ name: String, _ dependencies: [Target.Dependency], fixtures: [String] = []) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, swiftSettings: strict),
         .testTarget(
             name: "\(name)Tests",
             dependencies: [.target(name: name)] + dependencies,
+            exclude: fixtures,
             swiftSettings: strict
         ),
     ]
@@ -49,7 +50,7 @@ let package = Package(
         systemLibrary("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
     ]
-        + room("BuildFileParser", [])
+        + room("BuildFileParser", [], fixtures: ["Fixtures"])
         + room("OCI", [crypto])
         + room("LayerDiff", ["OCI", "CShims", "CArchive", "CISAL", "CZlib", "CZstd", crypto, system])
         + room("Exec", ["CShims", "CSeccomp", system])

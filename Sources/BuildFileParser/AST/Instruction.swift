@@ -3,13 +3,13 @@
 /// `FROM` is not one: it begins the stage.
 public enum Instruction: Sendable, Hashable {
     /// `ADD`.
-    case add(CopyInstruction)
+    indirect case add(CopyInstruction)
     /// `ARG`.
     case arg(ArgInstruction)
     /// `CMD`.
     case cmd(CommandForm)
     /// `COPY`.
-    case copy(CopyInstruction)
+    indirect case copy(CopyInstruction)
     /// `ENTRYPOINT`.
     case entrypoint(CommandForm)
     /// `ENV`.
@@ -17,7 +17,7 @@ public enum Instruction: Sendable, Hashable {
     /// `EXPOSE`: ports as written.
     case expose([Word])
     /// `HEALTHCHECK`.
-    case healthcheck(Healthcheck)
+    indirect case healthcheck(Healthcheck)
     /// `LABEL`.
     case label([KeyValue])
     /// `MAINTAINER`: the text after it.
@@ -25,7 +25,7 @@ public enum Instruction: Sendable, Hashable {
     /// `ONBUILD`.
     case onbuild(OnbuildInstruction)
     /// `RUN`.
-    case run(RunInstruction)
+    indirect case run(RunInstruction)
     /// `SHELL`: at least one element.
     case shell([String])
     /// `STOPSIGNAL`.

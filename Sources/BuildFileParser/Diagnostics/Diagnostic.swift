@@ -16,3 +16,11 @@ public struct Diagnostic: Error, Sendable, Hashable {
         self.notes = notes
     }
 }
+
+extension Diagnostic: CustomStringConvertible {
+    /// The message with its place in front, on one line.
+    public var description: String {
+        guard let start = range?.start else { return message }
+        return "line \(start.line), column \(start.column): \(message)"
+    }
+}

@@ -10,30 +10,39 @@ struct Flag: Sendable {
 /// Text of a flag, and for each of its bytes the place that it has in the logical line.
 struct FlagText: Sendable {
     private(set) var bytes: [UInt8] = []
-    private(set) var offsets: [Int] = []
+    private let start: Int
+    /// The place of each byte; empty as long as quotes and escapes have left no gap.
+    private var offsets: [Int] = []
     /// The place after the text.
     private(set) var end: Int
 
     init(at offset: Int) {
+        self.start = offset
         self.end = offset
     }
 
     mutating func append(_ byte: UInt8, from offset: Int) {
+        if offsets.isEmpty, offset != start + bytes.count { offsets = Array(start..<(start + bytes.count)) }
         bytes.append(byte)
-        offsets.append(offset)
+        if !offsets.isEmpty || offset != start + bytes.count - 1 { offsets.append(offset) }
         end = offset + 1
     }
 
+    mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
+
+    private func offset(_ index: Int) -> Int { offsets.isEmpty ? start + index : offsets[index] }
+
     /// The place in the logical line of a part of the text.
     func lineRange(_ range: Range<Int>) -> Range<Int> {
-        let start = range.lowerBound < offsets.count ? offsets[range.lowerBound] : end
+        let start = range.lowerBound < bytes.count ? offset(range.lowerBound) : end
         guard !range.isEmpty else { return start..<start }
-        return start..<(offsets[range.upperBound - 1] + 1)
+        return start..<(offset(range.upperBound - 1) + 1)
     }
 
     func suffix(from index: Int) -> FlagText {
-        var result = FlagText(at: index < offsets.count ? offsets[index] : end)
-        for position in index..<bytes.count { result.append(bytes[position], from: offsets[position]) }
+        var result = FlagText(at: index < bytes.count ? offset(index) : end)
+        result.bytes.reserveCapacity(bytes.count - index)
+        for position in index..<bytes.count { result.append(bytes[position], from: offset(position)) }
         return result
     }
 }
@@ -73,6 +82,7 @@ struct FlagReader {
 
     private mutating func readWord() -> FlagText {
         var text = FlagText(at: rest)
+        text.reserveCapacity(64)
         var quote: UInt8?
         while rest < end {
             let byte = bytes[rest]

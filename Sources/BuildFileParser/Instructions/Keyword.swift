@@ -37,28 +37,11 @@ enum Keyword: String, CaseIterable, Sendable {
 
     var flags: [FlagRule] {
         switch self {
-        case .from: [FlagRule("platform", .value)]
-        case .run:
-            [
-                FlagRule("mount", .values), FlagRule("network", .value), FlagRule("security", .value),
-                FlagRule("device", .values),
-            ]
-        case .copy:
-            [
-                FlagRule("from", .value), FlagRule("chown", .value), FlagRule("chmod", .value),
-                FlagRule("link", .boolean), FlagRule("parents", .boolean), FlagRule("exclude", .values),
-            ]
-        case .add:
-            [
-                FlagRule("chown", .value), FlagRule("chmod", .value), FlagRule("link", .boolean),
-                FlagRule("exclude", .values), FlagRule("checksum", .value), FlagRule("keep-git-dir", .boolean),
-                FlagRule("unpack", .boolean),
-            ]
-        case .healthcheck:
-            [
-                FlagRule("interval", .value), FlagRule("timeout", .value), FlagRule("start-period", .value),
-                FlagRule("start-interval", .value), FlagRule("retries", .value),
-            ]
+        case .from: FlagRule.from
+        case .run: FlagRule.run
+        case .copy: FlagRule.copy
+        case .add: FlagRule.add
+        case .healthcheck: FlagRule.healthcheck
         case .arg, .cmd, .entrypoint, .env, .expose, .label, .maintainer, .onbuild, .shell, .stopsignal, .user,
             .volume, .workdir:
             []
@@ -84,4 +67,24 @@ struct FlagRule: Sendable {
         self.name = name
         self.kind = kind
     }
+}
+
+extension FlagRule {
+    static let from = [FlagRule("platform", .value)]
+    static let run = [
+        FlagRule("mount", .values), FlagRule("network", .value), FlagRule("security", .value),
+        FlagRule("device", .values),
+    ]
+    static let copy = [
+        FlagRule("from", .value), FlagRule("chown", .value), FlagRule("chmod", .value), FlagRule("link", .boolean),
+        FlagRule("parents", .boolean), FlagRule("exclude", .values),
+    ]
+    static let add = [
+        FlagRule("chown", .value), FlagRule("chmod", .value), FlagRule("link", .boolean), FlagRule("exclude", .values),
+        FlagRule("checksum", .value), FlagRule("keep-git-dir", .boolean), FlagRule("unpack", .boolean),
+    ]
+    static let healthcheck = [
+        FlagRule("interval", .value), FlagRule("timeout", .value), FlagRule("start-period", .value),
+        FlagRule("start-interval", .value), FlagRule("retries", .value),
+    ]
 }

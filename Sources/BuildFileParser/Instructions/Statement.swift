@@ -26,18 +26,17 @@ struct Statement: Sendable {
         let reader = FlagReader(line.bytes, in: arguments, escape: escape)
         self.flags = reader.flags
         self.body = reader.rest..<whole.upperBound
-        try checkFlags()
+        if !flags.isEmpty { try checkFlags() }
     }
 
     private func checkFlags() throws(Diagnostic) {
-        var given: Set<String> = []
         let rules = keyword.flags
-        for flag in flags {
+        for (index, flag) in flags.enumerated() {
             let place = line.sourceRange(flag.range)
             guard let rule = rules.first(where: { $0.name == flag.name }) else {
                 throw unknownFlag(flag, at: place, rules: rules)
             }
-            if rule.kind != .values, !given.insert(flag.name).inserted {
+            if rule.kind != .values, flags[..<index].contains(where: { $0.name == flag.name }) {
                 throw Diagnostic("the flag `--\(flag.name)` is given twice", at: place)
             }
             switch rule.kind {
@@ -84,7 +83,10 @@ extension Statement {
         flags.first { $0.name == flag }.flatMap(Self.boolean)
     }
 
-    func flagWord(_ name: String) -> Word? { flagWords(name).first }
+    func flagWord(_ name: String) -> Word? {
+        guard let text = flags.first(where: { $0.name == name })?.value else { return nil }
+        return word(text, 0..<text.bytes.count)
+    }
 
     func flagWords(_ name: String) -> [Word] {
         flagTexts(name).map { word($0, 0..<$0.bytes.count) }

@@ -63,7 +63,8 @@ extension Array where Element == UInt8 {
         let count = prefix.utf8CodeUnitCount
         guard end - index >= count else { return false }
         return prefix.withUTF8Buffer { buffer in
-            (0..<count).allSatisfy { self[index + $0] == buffer[$0] }
+            for offset in 0..<count where self[index + offset] != buffer[offset] { return false }
+            return true
         }
     }
 }

@@ -13,24 +13,25 @@ struct HeredocWord {
 /// POSIX.1-2017, Shell Command Language, 2.7.4. A `<<` counts at the start of a word only, and not in quotes, in a
 /// comment or in `$((…))`.
 struct HeredocScanner {
-    /// Arithmetic longer than this is not looked through, which keeps the scan linear.
-    private static let arithmeticLimit = 4096
-
     private let bytes: [UInt8]
     private let end: Int
     /// Whether the text is a shell's, where operators end a delimiter and `#` begins a comment.
     private let isShell: Bool
     private var index: Int
     private var words: [HeredocWord] = []
+    /// Where each `$((…))` ends, by where it begins.
+    private var arithmetic: [Int: Int] = [:]
 
     private init(_ bytes: [UInt8], in range: Range<Int>, isShell: Bool) {
         self.bytes = bytes
         self.index = range.lowerBound
         self.end = range.upperBound
         self.isShell = isShell
+        self.arithmetic = arithmeticEnds()
     }
 
     static func scan(_ bytes: [UInt8], in range: Range<Int>, isShell: Bool) -> [HeredocWord] {
+        guard range.contains(where: { bytes.has("<<", at: $0, before: range.upperBound) }) else { return [] }
         var scanner = HeredocScanner(bytes, in: range, isShell: isShell)
         scanner.run()
         return scanner.words
@@ -51,8 +52,7 @@ struct HeredocScanner {
             switch byte {
             case .singleQuote, .doubleQuote: index = endOfQuote(at: index) ?? end
             case .backslash: index += 2
-            case .dollar where bytes.has("$((", at: index, before: end): index = endOfArithmetic(at: index)
-            default: index += 1
+            default: index = arithmetic[index] ?? index + 1
             }
         }
     }
@@ -68,17 +68,18 @@ struct HeredocScanner {
         return nil
     }
 
-    /// The index after `$((…))`, or, where that is a subshell inside `$(`, the one after the `$(`.
-    private func endOfArithmetic(at start: Int) -> Int {
-        var depth = 2
-        for index in (start + 3)..<max(start + 3, min(end, start + Self.arithmeticLimit)) {
-            if bytes[index] == UInt8(ascii: "(") { depth += 1 }
-            if bytes[index] == UInt8(ascii: ")") {
-                depth -= 1
-                if depth == 0 { return bytes[index - 1] == UInt8(ascii: ")") ? index + 1 : start + 2 }
+    /// Finds `$((…))`, told from a subshell in `$(…)` by its two closing brackets being one.
+    private func arithmeticEnds() -> [Int: Int] {
+        var ends: [Int: Int] = [:]
+        var open: [Int] = []
+        for position in index..<end {
+            if bytes[position] == UInt8(ascii: "(") { open.append(position) }
+            guard bytes[position] == UInt8(ascii: ")"), let inner = open.popLast(), inner - 2 >= index else { continue }
+            if bytes.has("$((", at: inner - 2, before: end), bytes.has("))", at: position, before: end) {
+                ends[inner - 2] = position + 2
             }
         }
-        return start + 2
+        return ends
     }
 
     private func readWord(at start: Int) -> HeredocWord? {

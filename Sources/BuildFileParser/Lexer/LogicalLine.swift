@@ -7,11 +7,14 @@ struct LogicalLine: Sendable {
     }
 
     private(set) var bytes: [UInt8] = []
-    private var pieces: [Piece] = []
+    private var first: Piece?
+    /// The pieces after the first: most lines have none.
+    private var more: [Piece] = []
 
     mutating func append(_ slice: ArraySlice<UInt8>, at position: SourcePosition) {
         guard !slice.isEmpty else { return }
-        pieces.append(Piece(offset: bytes.count, position: position))
+        let piece = Piece(offset: bytes.count, position: position)
+        if first == nil { first = piece } else { more.append(piece) }
         bytes.append(contentsOf: slice)
     }
 
@@ -21,14 +24,14 @@ struct LogicalLine: Sendable {
 
     /// The place in the file of the byte at `offset`.
     func position(at offset: Int) -> SourcePosition {
+        guard var piece = first else { return SourcePosition(line: 1, column: 1) }
         var low = 0
-        var high = pieces.count
-        while high - low > 1 {
+        var high = more.count
+        while low < high {
             let middle = (low + high) / 2
-            if pieces[middle].offset <= offset { low = middle } else { high = middle }
+            if more[middle].offset <= offset { low = middle + 1 } else { high = middle }
         }
-        guard low < pieces.count else { return SourcePosition(line: 1, column: 1) }
-        let piece = pieces[low]
+        if low > 0 { piece = more[low - 1] }
         return SourcePosition(line: piece.position.line, column: piece.position.column + offset - piece.offset)
     }
 

@@ -34,6 +34,18 @@ extension Word {
         return words
     }
 
+    /// Checks quotes and substitutions without knowing any values.
+    ///
+    /// - Throws: what is wrong with the word.
+    public func checkSyntax() throws(Diagnostic) {
+        var parser = WordSyntaxParser(Array(raw.utf8), escape: escape.asciiValue ?? .backslash)
+        do throws(WordError) {
+            _ = try parser.parse()
+        } catch {
+            throw diagnostic(error)
+        }
+    }
+
     private var needsExpansion: Bool {
         let escape = escape.asciiValue ?? .backslash
         return raw.utf8.contains { byte in
@@ -42,27 +54,25 @@ extension Word {
     }
 
     private func expandedText(_ lookup: (String) -> String?) throws(Diagnostic) -> (ExpandedText, WordExpander) {
-        let bytes = Array(raw.utf8)
-        var parser = WordSyntaxParser(bytes, escape: escape.asciiValue ?? .backslash)
+        var parser = WordSyntaxParser(Array(raw.utf8), escape: escape.asciiValue ?? .backslash)
         var expander = WordExpander()
         var text = ExpandedText()
         do throws(WordError) {
             try expander.expand(try parser.parse(), into: &text, lookup)
         } catch {
-            throw Diagnostic(error.message, at: place(of: error.range, in: bytes), notes: error.notes)
+            throw diagnostic(error)
         }
         return (text, expander)
     }
 
-    /// The place of a part of the word, as exactly as it is known: exact where the word is in one piece in the file.
-    private func place(of part: Range<Int>, in bytes: [UInt8]) -> SourceRange {
-        guard range.start.line == range.end.line, range.end.column - range.start.column == bytes.count else {
-            return range
+    /// Gives the error its place: the exact one where the word is in one piece in the file, else the whole word's.
+    private func diagnostic(_ error: WordError) -> Diagnostic {
+        var place = range
+        if range.start.line == range.end.line, range.end.column - range.start.column == raw.utf8.count {
+            place.start.column += error.range.lowerBound
+            place.end.column = range.start.column + error.range.upperBound
         }
-        var result = range
-        result.start.column += part.lowerBound
-        result.end.column = range.start.column + part.upperBound
-        return result
+        return Diagnostic(error.message, at: place, notes: error.notes)
     }
 }
 
