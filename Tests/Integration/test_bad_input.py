@@ -56,8 +56,9 @@ class Context(Case):
         self.files({"evil.tar": evil})
         arguments, _, _ = self.arguments("FROM busybox\nADD evil.tar /dir/\n")
         done = self.run_swbuild(*arguments)
-        self.assertGreaterEqual(done.status, 0, "died of a signal")
-        self.assertNotIn("Fatal error", done.stderr)
+        self.assertIn(done.status, (0, 1), done.stderr)
+        if done.status == 1:
+            self.assertMentions(done, "evil.tar")
         self.assertFalse(os.path.lexists("/swbuild-escaped"))
 
     def test_a_build_file_of_nonsense(self):
@@ -146,7 +147,9 @@ class Base(Case):
         arguments, _, _ = self.arguments("FROM mine\nCOPY <<EOF /f\nx\nEOF\n", "--build-context",
                                          f"mine=oci-layout://{base}:latest")
         done = self.run_swbuild(*arguments)
-        self.assertGreaterEqual(done.status, 0, "died of a signal")
+        self.assertIn(done.status, (0, 1), done.stderr)
+        if done.status == 1:
+            self.assertMentions(done, "layer")
         self.assertFalse(os.path.lexists("/swbuild-escaped"))
         self.assertTrue(os.path.isdir("/tmp"))
 

@@ -102,7 +102,12 @@ class Layouts(Case):
         self.assertEqual([layer["digest"] for layer in layout.manifest["layers"]][:len(below)], below)
 
     def test_the_state_directory_is_a_layout_too(self):
-        seen = json.loads(self.tool("skopeo", "inspect", f"oci:{self.state / 'images'}"))
+        images = self.state / "images"
+        entries = json.loads((images / "index.json").read_text())["manifests"]
+        names = [entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries
+                 if entry["digest"] == self.built.digest]
+        self.assertEqual(len(names), 1)
+        seen = json.loads(self.tool("skopeo", "inspect", f"oci:{images}:{names[0]}"))
         self.assertEqual(seen["Digest"], self.built.digest)
 
     def test_a_base_of_skopeo_is_read(self):
