@@ -28,7 +28,7 @@ final class TarReader {
     private let archive: OpaquePointer
     private let feed: Feed
 
-    /// What the read callback is given. It keeps the error that libarchive has no room for.
+    /// What the read callback is given; keeps the error that libarchive has no room for.
     private final class Feed {
         let source: any TarSource
         var failure: LayerError?
