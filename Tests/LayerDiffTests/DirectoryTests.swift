@@ -21,7 +21,9 @@ import Testing
         try run(#"touch b a Z "$(printf '\377')" && mkdir d && ln -s a l && mkfifo p && mknod c c 1 3 && chmod 4711 a"#)
         let items = try directory.list(.root)
         #expect(items.map(\.name) == [[0x5a], [0x61], [0x62], [0x63], [0x64], [0x6c], [0x70], [0xff]])
-        #expect(items.map(\.status.kind) == [.file, .file, .file, .characterDevice, .directory, .symlink, .fifo, .file])
+        #expect(
+            items.map(\.status.kind) == [.file, .file, .file, .characterDevice, .directory, .symlink, .fifo, .file]
+        )
         #expect(items[1].status.mode == 0o4711)
         #expect(items[3].status.deviceMajor == 1 && items[3].status.deviceMinor == 3)
     }
@@ -58,8 +60,10 @@ import Testing
     }
 
     @Test func readsExtendedAttributesOfAnyKind() throws {
-        try run("touch f && chmod 000 f && ln -s f l && python3 -c \"import os; os.setxattr('f', 'user.b', b'2\\0'); "
-            + "os.setxattr('f', 'user.a', b''); os.setxattr('l', 'trusted.t', b'x', follow_symlinks=False)\"")
+        try run(
+            "touch f && chmod 000 f && ln -s f l && python3 -c \"import os; os.setxattr('f', 'user.b', b'2\\0'); "
+                + "os.setxattr('f', 'user.a', b''); os.setxattr('l', 'trusted.t', b'x', follow_symlinks=False)\""
+        )
         let attributes = try directory.extendedAttributes(ContainerPath("f"))
         #expect(attributes == [ExtendedAttribute("user.a", ""), ExtendedAttribute("user.b", "2\0")])
         #expect(try directory.extendedAttributes(ContainerPath("l")) == [ExtendedAttribute("trusted.t", "x")])

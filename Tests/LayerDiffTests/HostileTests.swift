@@ -43,7 +43,16 @@ import Testing
         Case("block device", "'/b'", device("b", "4", 8, 0)),
         Case("whiteout in disguise", "'c'", device("c", "3", 0, 0)),
         Case("the root as a file", "'./'", Member("./", "2", link: "/etc")),
-        Case("too many", "more than 5 entries", Member("1"), Member("2"), Member("3"), Member("4"), Member("5"), Member("6")),
+        Case(
+            "too many",
+            "more than 5 entries",
+            Member("1"),
+            Member("2"),
+            Member("3"),
+            Member("4"),
+            Member("5"),
+            Member("6")
+        ),
         Case("too large", "more than 100000 bytes", Member("1", content: String(repeating: "x", count: 100_001))),
         Case("truncated", "ends before", cut()),
     ]
@@ -87,7 +96,9 @@ import Testing
 
     @Test func decompressionBombsStop() throws {
         let scratch = try Scratch()
-        try shell("cd \(scratch.path) && head -c 200M /dev/zero | gzip > bomb && truncate -s 1T huge && tar --sparse -cf sparse.tar huge && rm huge")
+        try shell(
+            "cd \(scratch.path) && head -c 200M /dev/zero | gzip > bomb && truncate -s 1T huge && tar --sparse -cf sparse.tar huge && rm huge"
+        )
         let limits = LayerLimits(maxBytes: 1 << 20)
         for name in ["bomb", "sparse.tar"] {
             #expect(throws: LayerError.self) { try scratch.reading(name) { try LayerReader.index($0, limits: limits) } }
@@ -108,7 +119,8 @@ import Testing
     @Test func damagedTarsNeverEscape() throws {
         let scratch = try Scratch()
         let good = Tar([
-            Member("d/", "5"), Member("d/f", content: "data"), Member("l", "2", link: "d"), Member("h", "1", link: "d/f"),
+            Member("d/", "5"), Member("d/f", content: "data"), Member("l", "2", link: "d"),
+            Member("h", "1", link: "d/f"),
             Member("d/.wh.x"), Member("e/.wh..wh..opq"),
         ]).bytes
         var dice = Dice(seed: 8)

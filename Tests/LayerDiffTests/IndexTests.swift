@@ -5,7 +5,13 @@ import Testing
     private func index(_ entries: [LayerEntry]) -> LayerIndex { LayerIndex(entries.map(\.entry)) }
 
     private var rich: LayerIndex {
-        var capable = TreeEntry(path: ContainerPath("bin/ping"), kind: .file(size: 1 << 40), mode: 0o4755, uid: 7, gid: 9)
+        var capable = TreeEntry(
+            path: ContainerPath("bin/ping"),
+            kind: .file(size: 1 << 40),
+            mode: 0o4755,
+            uid: 7,
+            gid: 9
+        )
         capable.modified = -3
         capable.attributes = [ExtendedAttribute(name: Array("security.capability".utf8), value: [1, 0, 0xff])]
         return LayerIndex([
@@ -17,7 +23,11 @@ import Testing
             TreeEntry(path: ContainerPath("dev/null"), kind: .characterDevice(major: 1, minor: 3), mode: 0o666),
             TreeEntry(path: ContainerPath("dev/sda"), kind: .blockDevice(major: 8, minor: 0xfffff), mode: 0o600),
             TreeEntry(path: ContainerPath("dev/p"), kind: .fifo, mode: 0o600, uid: .max, gid: .max),
-            TreeEntry(path: ContainerPath(cleaning: [0x64, 0x2d, 0xff]), kind: .symlink(target: [0xfe, 0x2f]), mode: 0o777),
+            TreeEntry(
+                path: ContainerPath(cleaning: [0x64, 0x2d, 0xff]),
+                kind: .symlink(target: [0xfe, 0x2f]),
+                mode: 0o777
+            ),
             .whiteout(ContainerPath("gone")),
         ])
     }
@@ -75,7 +85,8 @@ import Testing
         later[1].modified += 1
         #expect(LayerIndex(later).treeDigest() == rich.treeDigest())
         let changes: [(inout TreeEntry) -> Void] = [
-            { $0.mode ^= 1 }, { $0.uid += 1 }, { $0.gid += 1 }, { $0.attributes.append(ExtendedAttribute("user.z", "")) },
+            { $0.mode ^= 1 }, { $0.uid += 1 }, { $0.gid += 1 },
+            { $0.attributes.append(ExtendedAttribute("user.z", "")) },
             { $0.path = ContainerPath("bin/zzz") }, { $0.kind = .file(size: 5) }, { $0.kind = .symlink(target: [1]) },
         ]
         for change in changes {

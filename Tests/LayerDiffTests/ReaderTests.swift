@@ -16,7 +16,8 @@ import Testing
 
     @Test func laterEntriesWin() throws {
         let tar = Tar([
-            Member("./a", content: "one"), Member("/b/", "5"), Member("b/x", content: "x"), Member("./a", content: "two"),
+            Member("./a", content: "one"), Member("/b/", "5"), Member("b/x", content: "x"),
+            Member("./a", content: "two"),
             Member("b", content: "file now"), Member("c", "2", link: "b"), Member("c/", "5"), Member("c/y"),
         ])
         let read = try scratch.apply(tar.bytes, to: "out")
@@ -35,7 +36,8 @@ import Testing
     @Test func whiteoutsInOverlayForm() throws {
         let tar = Tar([
             Member(".wh.gone"), Member("d/", "5"), Member("d/.wh..wh..opq"), Member("d/f"), Member(".wh.e"),
-            Member("e/", "5"), Member("f/x"), Member("f/.wh..wh..opq"), Member(".wh..wh.plnk/1.2"), Member(".wh..wh.aufs"),
+            Member("e/", "5"), Member("f/x"), Member("f/.wh..wh..opq"), Member(".wh..wh.plnk/1.2"),
+            Member(".wh..wh.aufs"),
         ])
         let read = try scratch.apply(tar.bytes, to: "out")
         #expect(try listing("out") == "d d 755\nd/f f 644\ne d 755\nf d 755\nf/x f 644\ngone c 0\n")
@@ -49,8 +51,12 @@ import Testing
     }
 
     @Test func whiteoutsDeleteInFlatForm() throws {
-        try shell("mkdir -p \(scratch.path)/out/d/sub \(scratch.path)/out/e && cd \(scratch.path)/out && touch d/old d/sub/old e/x f g")
-        let tar = Tar([Member("d/new"), Member("d/.wh..wh..opq"), Member(".wh.e"), Member(".wh.f"), Member("f"), Member("g/h")])
+        try shell(
+            "mkdir -p \(scratch.path)/out/d/sub \(scratch.path)/out/e && cd \(scratch.path)/out && touch d/old d/sub/old e/x f g"
+        )
+        let tar = Tar([
+            Member("d/new"), Member("d/.wh..wh..opq"), Member(".wh.e"), Member(".wh.f"), Member("f"), Member("g/h"),
+        ])
         try scratch.apply(tar.bytes, to: "out", ApplyOptions(form: .flat))
         #expect(try listing("out") == "d d 755\nd/new f 644\nf f 644\ng d 755\ng/h f 644\n")
     }
@@ -78,13 +84,18 @@ import Testing
             ("LIBARCHIVE.xattr.user.b", Array("eHl6".utf8)), ("SCHILY.xattr.user.overlay.opaque", [0x79]),
         ]
         let read = try scratch.apply(Tar([member]).bytes, to: "out")
-        let expected = [ExtendedAttribute(name: Array("user.a".utf8), value: [0, 10, 0x3d, 0xff]), ExtendedAttribute("user.b", "xyz")]
+        let expected = [
+            ExtendedAttribute(name: Array("user.a".utf8), value: [0, 10, 0x3d, 0xff]),
+            ExtendedAttribute("user.b", "xyz"),
+        ]
         #expect(read.index.entries.first?.attributes == expected)
         #expect(try Directory(path: scratch.path + "/out").extendedAttributes(ContainerPath("f")) == expected)
     }
 
     @Test func missingParentsLookAsBelow() throws {
-        let below: [LayerEntry] = [.node("opt", .directory(opaque: false), mode: 0o711), .file("opt/file", "shared", mode: 0o640)]
+        let below: [LayerEntry] = [
+            .node("opt", .directory(opaque: false), mode: 0o711), .file("opt/file", "shared", mode: 0o640),
+        ]
         let lower = LayerStack([try scratch.layer(below, "below").unpacked("below-directory")])
         let tar = Tar([Member("opt/new/f"), Member("opt/linked", "1", link: "opt/file")])
         let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
@@ -95,8 +106,10 @@ import Testing
     }
 
     @Test func sparseFilesComeBackWhole() throws {
-        try shell("cd \(scratch.path) && mkdir t && cd t && truncate -s 3M s && printf mid | dd of=s bs=1 seek=1500000 conv=notrunc "
-            + "status=none && tar --format=posix --sparse -cf ../raw.tar s && tar --format=gnu --sparse -cf ../gnu.tar s")
+        try shell(
+            "cd \(scratch.path) && mkdir t && cd t && truncate -s 3M s && printf mid | dd of=s bs=1 seek=1500000 conv=notrunc "
+                + "status=none && tar --format=posix --sparse -cf ../raw.tar s && tar --format=gnu --sparse -cf ../gnu.tar s"
+        )
         for name in ["raw.tar", "gnu.tar"] {
             try scratch.apply(try scratch.read(name), to: "out-\(name)")
             try shell("cd \(scratch.path) && cmp t/s out-\(name)/s && test $(stat -c %b out-\(name)/s) -lt 1000")
@@ -128,7 +141,9 @@ import Testing
             #expect(throws: LayerError.self, "\(cut)") { try scratch.reading("short") { try LayerReader.index($0) } }
         }
         if form != "gzip padded" {
-            try shell("cd \(scratch.path) && cp blob bad && printf 'XXXXXXXX' | dd of=bad bs=1 seek=300000 conv=notrunc status=none")
+            try shell(
+                "cd \(scratch.path) && cp blob bad && printf 'XXXXXXXX' | dd of=bad bs=1 seek=300000 conv=notrunc status=none"
+            )
             #expect(throws: LayerError.self) { try scratch.reading("bad") { try LayerReader.index($0) } }
         }
     }

@@ -3,9 +3,13 @@ import Testing
 
 @Suite struct StackTests {
     private func stack(_ layers: [LayerEntry]...) -> LayerStack {
-        LayerStack(layers.map { layer in
-            LayerStack.Layer(index: LayerIndex(layer.map(\.entry))) { throw CommandFailed(description: "no directory") }
-        })
+        LayerStack(
+            layers.map { layer in
+                LayerStack.Layer(index: LayerIndex(layer.map(\.entry))) {
+                    throw CommandFailed(description: "no directory")
+                }
+            }
+        )
     }
 
     private func link(_ path: String, _ target: String) -> LayerEntry {
@@ -14,8 +18,14 @@ import Testing
 
     @Test func upperLayersHide() {
         let stack = stack(
-            [.directory("d"), .file("d/a", "1"), .file("d/b"), .directory("o"), .file("o/x"), .file("f"), .directory("r"), .file("r/x")],
-            [.directory("d"), .node("d/a", .whiteout), .directory("o", isOpaque: true), .file("o/y"), .file("r", "now a file")],
+            [
+                .directory("d"), .file("d/a", "1"), .file("d/b"), .directory("o"), .file("o/x"), .file("f"),
+                .directory("r"), .file("r/x"),
+            ],
+            [
+                .directory("d"), .node("d/a", .whiteout), .directory("o", isOpaque: true), .file("o/y"),
+                .file("r", "now a file"),
+            ],
             [.directory("d"), .file("d/a", "back")]
         )
         #expect(stack.lookup(ContainerPath("d/a"))?.layer == 2)

@@ -9,7 +9,8 @@ import Testing
     init() throws {
         scratch = try Scratch()
         let entries: [LayerEntry] = [
-            .directory("d"), .file("d/keep", "content"), .file("d/other", "content"), .directory("full"), .file("full/x"),
+            .directory("d"), .file("d/keep", "content"), .file("d/other", "content"), .directory("full"),
+            .file("full/x"),
             .directory("empty"), .node("link", .symlink(target: Array("d".utf8)), mode: 0o777),
         ]
         lower = LayerStack([try scratch.layer(entries, "lower").unpacked("lower-directory")])
@@ -48,13 +49,19 @@ import Testing
         ("mkdir d && mknod d/keep c 0 0 && mknod d/never c 0 0", ["/d directory", "/d/keep whiteout"]),
         ("mkdir d && touch -d @1000 d && mknod never c 0 0", []),
         ("mknod full c 0 0", ["/full whiteout"]),
-        ("mkdir full && \(opaque) full trusted.overlay.opaque && mknod full/x c 0 0 && touch full/n", ["/full opaque", "/full/n file"]),
+        (
+            "mkdir full && \(opaque) full trusted.overlay.opaque && mknod full/x c 0 0 && touch full/n",
+            ["/full opaque", "/full/n file"]
+        ),
         ("mkdir full && \(opaque) full user.overlay.opaque", ["/full opaque"]),
         ("mkdir new && \(opaque) new trusted.overlay.opaque", ["/new directory"]),
         ("mkdir d && touch d/keep && \(opaque) d/keep user.overlay.whiteout", ["/d directory", "/d/keep whiteout"]),
         ("mkdir link && touch link/f", ["/link directory", "/link/f file"]),
         ("touch b && ln b a && ln b c", ["/a file", "/b link to /a", "/c link to /a"]),
-        ("mkfifo p && mknod c c 1 3 && python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('s')\"", ["/c device", "/p fifo"]),
+        (
+            "mkfifo p && mknod c c 1 3 && python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('s')\"",
+            ["/c device", "/p fifo"]
+        ),
         ("mkdir -p a/b && touch a/b/c a-b", ["/a directory", "/a-b file", "/a/b directory", "/a/b/c file"]),
         ("cp -a ../lower-directory/link link", []),
         ("chmod 700 .", ["/ directory"]),
@@ -66,10 +73,16 @@ import Testing
     @Test func keepsPortableAttributesOnly() throws {
         let names = ["user.a", "user.overlay.origin", "trusted.overlay.origin", "trusted.x", "security.foo"]
         let upper = try scratch.directory("upper")
-        try shell("cd \(scratch.path)/upper && touch f && for n in \(names.joined(separator: " ")); do "
-            + #"python3 -c "import os,sys; os.setxattr('f', sys.argv[1], b'v')" $n; done"#)
+        try shell(
+            "cd \(scratch.path)/upper && touch f && for n in \(names.joined(separator: " ")); do "
+                + #"python3 -c "import os,sys; os.setxattr('f', sys.argv[1], b'v')" $n; done"#
+        )
         let entries = try UpperDirectory.changes(in: upper, above: lower)
-        #expect(entries.first?.entry.attributes.map { String(decoding: $0.name, as: UTF8.self) } == ["security.foo", "user.a"])
+        #expect(
+            entries.first?.entry.attributes.map { String(decoding: $0.name, as: UTF8.self) } == [
+                "security.foo", "user.a",
+            ]
+        )
     }
 
     @Test func refusesRedirects() throws {

@@ -41,8 +41,10 @@ import Testing
         #expect(layer.blob.size == Int64(blob.count))
         #expect(layer.blob.digest == Digest(of: blob))
         let decompress = [BlobCompression.gzip: "gzip -dc", .zstd: "zstd -dcq", .none: "cat"][layer.blob.compression]
-        try shell("cd \(scratch.path) && \(decompress ?? "false") < layer > layer.tar && mkdir gnu && tar -C gnu --xattrs "
-            + "--xattrs-include='*' -xpf layer.tar && python3 -c \"import tarfile; print(len(tarfile.open('layer.tar').getmembers()))\"")
+        try shell(
+            "cd \(scratch.path) && \(decompress ?? "false") < layer > layer.tar && mkdir gnu && tar -C gnu --xattrs "
+                + "--xattrs-include='*' -xpf layer.tar && python3 -c \"import tarfile; print(len(tarfile.open('layer.tar').getmembers()))\""
+        )
         let tar = try scratch.read("layer.tar")
         #expect(layer.blob.diffID == DiffID(Digest(of: tar)))
         #expect(layer.blob.uncompressedSize == Int64(tar.count))
@@ -93,7 +95,9 @@ import Testing
         _ = try scratch.layer([.file(".wh"), .file("a.wh.b")])
     }
 
-    @Test(arguments: ["truncate -s 10 f", "truncate -s 900000 f", "rm f", "rm f && mkfifo f", "rm f && ln -s /etc/passwd f"])
+    @Test(arguments: [
+        "truncate -s 10 f", "truncate -s 900000 f", "rm f", "rm f && mkfifo f", "rm f && ln -s /etc/passwd f",
+    ])
     func refusesFilesThatChanged(edit: String) throws {
         let root = try scratch.directory("changing")
         try shell("cd \(scratch.path)/changing && head -c 800000 /dev/zero > f")

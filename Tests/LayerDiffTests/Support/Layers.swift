@@ -15,7 +15,11 @@ struct StoredLayer {
 
     func unpacked(_ directory: String, lower: LayerStack? = nil) throws -> LayerStack.Layer {
         let target = try scratch.directory(directory)
-        let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower, allowDevices: true)
+        let options = ApplyOptions(
+            form: .overlay(attributePrefix: "trusted.overlay."),
+            lower: lower,
+            allowDevices: true
+        )
         let read = try reading { try LayerReader.apply($0, to: target, options: options) }
         return LayerStack.Layer(index: read.index) { target }
     }
@@ -51,7 +55,12 @@ extension LayerEntry {
     /// A file of so much text.
     static func file(_ path: String, _ content: String = "", mode: UInt16 = 0o644) -> LayerEntry {
         let bytes = Array(content.utf8)
-        let entry = TreeEntry(path: ContainerPath(path), kind: .file(size: Int64(bytes.count)), mode: mode, modified: 1000)
+        let entry = TreeEntry(
+            path: ContainerPath(path),
+            kind: .file(size: Int64(bytes.count)),
+            mode: mode,
+            modified: 1000
+        )
         return LayerEntry(entry: entry, content: .bytes(bytes))
     }
 
