@@ -65,13 +65,16 @@ final class ChunkRing: @unchecked Sendable {
         update { isFinished = true }
     }
 
-    /// For anybody: gives up; everybody else finds out at the next buffer. The first failure counts.
+    /// For anybody: gives up; everybody else finds out at the next buffer.
+    ///
+    /// The first failure counts.
     func fail(_ error: LayerError) {
         update { if failure == nil { failure = error } }
     }
 
-    /// For a reader: the next buffer; waits until there is one; `nil` at the end. The one before is given back.
+    /// For a reader: the next buffer, waiting until there is one; `nil` at the end.
     ///
+    /// The buffer before it is given back.
     /// - Throws: the failure that another party reported.
     func next(reader: Int) throws(LayerError) -> UnsafeRawBufferPointer? {
         pthread_mutex_lock(lock)

@@ -69,7 +69,7 @@ final class BlobDecoder {
 
     init(_ blob: FileDescriptor) throws(LayerError) {
         input = BlobInput(blob)
-        _ = try input.fill()
+        guard try input.fill() else { throw LayerError(.truncated) }
         compression = Self.compression(startingWith: input.pending)
         switch compression {
         case .none: codec = PlainDecoder()

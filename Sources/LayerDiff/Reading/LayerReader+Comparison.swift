@@ -10,7 +10,7 @@ extension LayerReader {
         asBlob blob: FileDescriptor
     ) throws(LayerError) -> Bool {
         let source = try BlobSource(blob, limits: LayerLimits(maxEntries: .max, maxBytes: .max))
-        let reader = try TarReader(source)
+        let reader = TarReader(source)
         var comparison = LayerComparison(entries)
         while let member = try reader.next() {
             guard try comparison.matches(LayerMember(member), contentFrom: reader) else { return false }

@@ -110,7 +110,7 @@ public enum LayerReader {
         of source: BlobSource,
         _ body: (LayerMember, TarReader) throws(LayerError) -> Void
     ) throws(LayerError) {
-        let reader = try TarReader(source)
+        let reader = TarReader(source)
         while let member = try reader.next() { try body(LayerMember(member), reader) }
     }
 }

@@ -35,7 +35,7 @@ public enum LayerRewriter {
         than latest: Int64,
         _ limits: LayerLimits
     ) throws(LayerError) -> Bool {
-        let reader = try TarReader(try BlobSource(blob, limits: limits))
+        let reader = TarReader(try BlobSource(blob, limits: limits))
         while let member = try reader.next() {
             if member.modified > latest { return true }
         }

@@ -62,8 +62,9 @@ public struct LayerIndex: Sendable, Hashable {
         return children
     }
 
-    /// Calls `body` for each name in the directory at `path`: with its entry, or without one where only something
-    /// beneath it is listed. The order is the entries' own.
+    /// Calls `body` for each name in the directory at `path`, in the entries' own order.
+    ///
+    /// It is given the name's entry, or none where only something beneath it is listed.
     func forEachChild(of path: ContainerPath, _ body: (ContainerPath, TreeEntry?) -> Void) {
         let all = descendants(of: path)
         let nameStart = path.isRoot ? 0 : path.bytes.count + 1

@@ -23,13 +23,15 @@ public enum Archive {
     public static func isArchive(_ file: OwnedDescriptor) throws(LayerError) -> Bool {
         let status = try LayerError.wrapping { () throws(FileError) in try file.status() }
         guard status.kind == .file, status.size > 0 else { return false }
-        let source = FileSource(file)
         do throws(LayerError) {
-            return try TarReader(source, filters: .common).next() != nil
+            return try TarReader(try ArchiveSource(file)).next() != nil
         } catch {
             switch error.reason {
             case .file, .blob, .resources: throw error
-            default: return false
+            case .hostileEntry, .limit, .truncated, .corrupt, .wrongType, .changedWhileRead, .unrepresentable,
+                .symlinkLoop,
+                .noDirectory:
+                return false
             }
         }
     }
@@ -44,30 +46,9 @@ public enum Archive {
         into scratch: Directory,
         limits: LayerLimits = LayerLimits()
     ) throws(LayerError) -> ExtractedArchive {
-        let reader = try TarReader(FileSource(file), filters: .common)
+        let reader = TarReader(try ArchiveSource(file))
         var tree = ArchiveTree(scratch: scratch, limits: limits)
         while let member = try reader.next() { try tree.add(member, contentFrom: reader) }
         return tree.finish()
-    }
-}
-
-/// A file's bytes as they are, for libarchive to decompress.
-private final class FileSource: TarSource {
-    private let file: OwnedDescriptor
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
-    private var offset: Int64 = 0
-
-    init(_ file: OwnedDescriptor) {
-        self.file = file
-    }
-
-    deinit {
-        buffer.deallocate()
-    }
-
-    func next() throws(LayerError) -> UnsafeRawBufferPointer? {
-        let count = try LayerError.wrapping { () throws(FileError) in try file.read(into: buffer, at: offset) }
-        offset += Int64(count)
-        return count == 0 ? nil : UnsafeRawBufferPointer(rebasing: buffer[..<count])
     }
 }

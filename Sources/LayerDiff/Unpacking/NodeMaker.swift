@@ -112,7 +112,7 @@ final class NodeMaker {
     func link(_ spot: Spot, to target: ContainerPath) throws(FileError) -> Bool {
         let flags = CInt(CSHIMS_O_PATH) | O_DIRECTORY | O_CLOEXEC
         let raw = root.tryOpen(target.parent ?? .root, flags, .beneath)
-        if raw == -ENOENT || raw == -ENOTDIR { return false }
+        if raw == -ENOENT || raw == -ENOTDIR || raw == -ELOOP { return false }
         guard raw >= 0 else { throw FileError("open", root.display(target.parent ?? .root), negated: Int(raw)) }
         let from = OwnedDescriptor(owning: raw, path: root.display(target))
         let name = Array(target.name)

@@ -1,12 +1,6 @@
 import OCI
 import SystemPackage
 
-/// Where a tar's bytes come from, piece by piece.
-protocol TarSource: AnyObject {
-    /// The next piece, valid until the next call; `nil` at the end.
-    func next() throws(LayerError) -> UnsafeRawBufferPointer?
-}
-
 /// What a blob turned out to be when all of it was read.
 struct BlobFacts: Sendable {
     let diffID: DiffID

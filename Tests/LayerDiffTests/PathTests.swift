@@ -1,0 +1,42 @@
+import LayerDiff
+import Testing
+
+@Suite struct PathTests {
+    @Test(arguments: [
+        ("", "/"), ("/", "/"), (".", "/"), ("a", "/a"), ("/a/b/", "/a/b"), ("//a//./b", "/a/b"),
+        ("a/../b", "/b"), ("../../x", "/x"), ("a/..", "/"), ("a/b/../../../c", "/c"), ("...", "/..."),
+    ])
+    func normalises(text: String, expected: String) {
+        #expect(ContainerPath(text).description == expected)
+    }
+
+    @Test func keepsBytesThatAreNoText() {
+        let path = ContainerPath(cleaning: [0x61, 0x2f, 0xff, 0xfe])
+        #expect(path.bytes == [0x61, 0x2f, 0xff, 0xfe])
+        #expect(Array(path.name) == [0xff, 0xfe])
+    }
+
+    @Test func leadsUpAndDown() {
+        let path = ContainerPath("usr/lib/x")
+        #expect(path.parent == ContainerPath("usr/lib"))
+        #expect(ContainerPath("usr").parent == .root)
+        #expect(ContainerPath.root.parent == nil)
+        #expect(path.components.map { String(decoding: $0, as: UTF8.self) } == ["usr", "lib", "x"])
+        #expect(path.appending("../y".utf8) == ContainerPath("usr/lib/y"))
+        #expect(ContainerPath.root.appending("/a".utf8) == ContainerPath("a"))
+    }
+
+    @Test func knowsItsDescendants() {
+        let path = ContainerPath("a/b")
+        #expect(path.isAncestor(of: ContainerPath("a/b/c")))
+        #expect(!path.isAncestor(of: path))
+        #expect(!path.isAncestor(of: ContainerPath("a/bc")))
+        #expect(ContainerPath.root.isAncestor(of: path))
+        #expect(!ContainerPath.root.isAncestor(of: .root))
+    }
+
+    @Test func isOrderedByBytes() {
+        let sorted = ["a/b", "a-b", "a", "B", "a/\u{e9}", ""].map { ContainerPath($0) }.sorted().map(\.description)
+        #expect(sorted == ["/", "/B", "/a", "/a-b", "/a/b", "/a/\u{e9}"])
+    }
+}
