@@ -91,6 +91,7 @@ extension SandboxError: CustomStringConvertible {
 
     private func executeDescription(_ program: String) -> String {
         switch errno {
+        case _ where program.isEmpty: "cannot execute the step: its command is empty"
         case .noSuchFileOrDirectory where program.utf8.contains(UInt8(ascii: "/")):
             "cannot execute \(program): there is no such file in the image"
         case .noSuchFileOrDirectory: "cannot execute \(program): not found in PATH (\(subject))"

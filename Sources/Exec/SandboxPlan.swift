@@ -92,6 +92,9 @@ extension SandboxPlan {
         /// Whether overlay keeps its marks in `user.overlay.*`: in user namespaces it must.
         public var userXattr: Bool
 
+        /// Whether it is mounted the way kernels before 6.5 need it, where the kernel would do without: for tests.
+        var usesFormerMount = false
+
         /// An overlay of layers (the topmost first) under an upper directory.
         public init(
             lowerDirectories: [String],
