@@ -83,7 +83,8 @@ extension SandboxError: CustomStringConvertible {
 
     private var workingDirectoryDescription: String {
         switch errno {
-        case .notDirectory: "the working directory \(subject) is not a directory, or leads through something that is not"
+        case .notDirectory:
+            "the working directory \(subject) is not a directory, or leads through something that is not"
         case .fileExists: "cannot make the working directory \(subject): a symbolic link to nothing is in the way"
         default: "cannot enter the working directory \(subject): \(errno)"
         }

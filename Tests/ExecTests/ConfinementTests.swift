@@ -42,8 +42,8 @@ import Testing
     @Test(arguments: [
         "mount -t tmpfs none /tmp", "mount -o remount,rw /sys", "umount /proc", "hostname evil", "unshare -m true",
         "unshare -U true", "unshare -n true", "echo 1 > /proc/sys/kernel/panic", "echo h > /proc/sysrq-trigger",
-        "mkdir /sys/fs/made", "echo 1 > /proc/1/oom_score_adj", "ls /proc/1/root/", "ls /proc/1/cwd/",
-        "ls /proc/1/fd | grep .", "cat /proc/1/environ | grep .", "cat /proc/1/maps | grep .", "readlink /proc/1/exe",
+        "mkdir /sys/fs/made", "ls /proc/1/root/", "ls /proc/1/cwd/", "readlink /proc/1/fd/*", "echo x > /proc/1/fd/*",
+        "cat /proc/1/mem", "cat /proc/1/environ | grep .", "cat /proc/1/maps | grep .", "readlink /proc/1/exe",
         "chroot /tmp /bin/true", "ifconfig lo down", "kill -KILL 1 && sleep 5",
     ])
     func refuses(command: String) throws {
@@ -128,7 +128,8 @@ import Testing
     }
 
     @Test func hasANetworkOfItsOwn() throws {
-        let script = "cut -d : -f 1 < /proc/net/dev | tail -n +3 | tr -d ' '; ifconfig lo | grep -c 'UP LOOPBACK RUNNING'"
+        let script =
+            "cut -d : -f 1 < /proc/net/dev | tail -n +3 | tr -d ' '; ifconfig lo | grep -c 'UP LOOPBACK RUNNING'"
         for network in [SandboxPlan.Network.none, .isolated] {
             #expect(try root.plan(script).with { $0.network = network }.output() == "lo\n1\n")
         }
@@ -140,7 +141,8 @@ import Testing
     }
 
     @Test func seesOnlyItsOwnProcessesAndMounts() throws {
-        #expect(try root.plan("ls /proc | grep -c '^[0-9]'").output() == "5\n", "PID 1, the shell, a subshell, ls, grep")
+        let last = try root.plan("ls /proc | grep '^[0-9]' | sort -n | tail -n 1").output()
+        #expect(try #require(Int(last.dropLast())) < 10, "numbers count from the sandbox's first process")
         let mounts = try root.plan("cut -d ' ' -f 5 /proc/self/mountinfo").output().split(separator: "\n")
         #expect(mounts.first == "/")
         #expect(mounts.dropFirst().allSatisfy { $0.hasPrefix("/proc") || $0.hasPrefix("/sys") || $0.hasPrefix("/dev") })
@@ -155,7 +157,6 @@ import Testing
         let text = try plan.output()
         #expect(text.hasPrefix("0\n 0 0 65536\nsandbox\nfd\nfull\nmqueue\nnull\n"))
     }
-
 }
 
 extension String {

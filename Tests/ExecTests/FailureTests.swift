@@ -17,7 +17,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("no-such-tool", SandboxError.Stage.execute("no-such-tool"), Errno.noSuchFileOrDirectory, "not found in PATH (/bin)"),
+        (
+            "no-such-tool", SandboxError.Stage.execute("no-such-tool"), Errno.noSuchFileOrDirectory,
+            "not found in PATH (/bin)"
+        ),
         ("/no/tool", .execute("/no/tool"), .noSuchFileOrDirectory, "no such file"),
         ("/etc/passwd", .execute("/etc/passwd"), .permissionDenied, "not executable"),
         ("/etc", .execute("/etc"), .permissionDenied, "not executable"),

@@ -50,7 +50,8 @@ import Testing
     }
 
     @Test func bindsReadOnly() throws {
-        let script = "cat /m/a.txt; for c in 'echo x > /m/a.txt' 'rm /m/a.txt' 'touch /m/n'; do sh -c \"$c\" && echo no; done"
+        let script =
+            "cat /m/a.txt; for c in 'echo x > /m/a.txt' 'rm /m/a.txt' 'touch /m/n'; do sh -c \"$c\" && echo no; done"
         #expect(try root.plan(script, mounts: [bind("/m")], stubs: ["m/"]).run().output == "a\n")
         #expect(root.read("host/a.txt") == "a\n")
     }
@@ -119,7 +120,8 @@ import Testing
             layers("/m", ["one", "two", "three"], ""), layers("/n", ["two", "three"], "/p"),
             layers("/o", ["three"], "p/top"), layers("/q", ["one", "two"], "p/../p/top"),
         ]
-        let script = "ls /m/p; cat /n/top /o /q; touch /m/x /n/top /o /q 2>/dev/null || echo; mkdir /m/y || echo refused"
+        let script =
+            "ls /m/p; cat /n/top /o /q; touch /m/x /n/top /o /q 2>/dev/null || echo; mkdir /m/y || echo refused"
         let ran = try root.plan(script, mounts: mounts, stubs: ["m/", "n/", "o", "q"]).run()
         #expect(ran.output == "one\nthree\ntop\ntwo\n231\nrefused\n")
     }
@@ -133,7 +135,9 @@ import Testing
             stat -c %a /t /s; echo x > /t/x; cat /t/x; grep ' /t ' /proc/mounts | cut -d ' ' -f 3
             head -c 900000 /dev/zero > /s/a && head -c 900000 /dev/zero > /s/b || echo full
             """
-        #expect(try root.plan(script, mounts: mounts, stubs: ["t/", "s/"]).run().output == "1777\n700\nx\ntmpfs\nfull\n")
+        #expect(
+            try root.plan(script, mounts: mounts, stubs: ["t/", "s/"]).run().output == "1777\n700\nx\ntmpfs\nfull\n"
+        )
     }
 
     @Test func givesFilesThatAreInMemoryOnly() throws {
@@ -205,7 +209,8 @@ import Testing
         let before = TestRoot.read("/proc/self/mountinfo")
         let mounts = [try discarded("/m", ["host"], "sub"), bind("/n", "d"), file("/f", "x")]
         for _ in 0..<20 {
-            _ = try root.plan("ls /m /n", mounts: mounts, stubs: ["m/", "n/", "f"]).with { $0.mounts.removeFirst() }.run()
+            _ = try root.plan("ls /m /n", mounts: mounts, stubs: ["m/", "n/", "f"]).with { $0.mounts.removeFirst() }
+                .run()
             _ = failure(of: try root.plan("true", mounts: mounts + [bind("/none")], stubs: ["m/", "n/", "f"]))
         }
         #expect(TestRoot.read("/proc/self/mountinfo") == before)

@@ -43,9 +43,11 @@ import Testing
         #expect(!terminalOptions(mapped).contains("gid"))
     }
 
-    @Test(arguments: [
-        ("", nil), ("/", nil), ("./.", nil), ("a", "a"), ("/a//b/./c/", "a/b/c"), ("../a", "../a"), ("...", "..."),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("", nil), ("/", nil), ("./.", nil), ("a", "a"), ("/a//b/./c/", "a/b/c"), ("../a", "../a"), ("...", "..."),
+        ] as [(String, String?)]
+    )
     func normalizesPaths(path: String, expected: String?) {
         #expect(ContainerPath.normalized(path) == expected)
     }
@@ -58,7 +60,10 @@ import Testing
         #expect([0, 1, 65536, 65537].map { map.outside($0) } == [1000, 100_000, 165_535, nil])
     }
 
-    @Test(arguments: [(0, Exec.ExitStatus.exited(0)), (0x700, .exited(7)), (9, .signaled(9)), (0x8b, .signaled(11))] as [(Int32, Exec.ExitStatus)])
+    @Test(
+        arguments: [(0, Exec.ExitStatus.exited(0)), (0x700, .exited(7)), (9, .signaled(9)), (0x8b, .signaled(11))]
+            as [(Int32, Exec.ExitStatus)]
+    )
     func readsWaitStatuses(status: Int32, expected: Exec.ExitStatus) {
         #expect(Exec.ExitStatus(waitStatus: status) == expected)
     }

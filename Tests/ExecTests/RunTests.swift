@@ -136,7 +136,9 @@ import Testing
     @Test func standsOnLayersWithAwkwardPaths() throws {
         let parent = String(repeating: "p", count: 200)
         try root.makeDirectory(parent)
-        let layers = ["colon:and,comma", "back\\slash", "space and\ttab", "\(parent)/\(String(repeating: "d", count: 200))"]
+        let layers = [
+            "colon:and,comma", "back\\slash", "space and\ttab", "\(parent)/\(String(repeating: "d", count: 200))",
+        ]
         for (index, layer) in layers.enumerated() {
             try root.makeDirectory(layer)
             try root.write("\(index)", to: "\(layer)/\(index)")

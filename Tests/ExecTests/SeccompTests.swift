@@ -84,7 +84,7 @@ import Testing
     }
 
     /// Calls of other machines, or newer than the oldest libseccomp this is built with.
-    private static let unknownHere = ["fstatat64", "getsid", "fadvise64_64", "uretprobe"]
+    private static let unknownHere = ["fstatat64", "getsid", "fadvise64_64", "sync_file_range2", "uretprobe"]
 }
 
 /// What a filter returns, as far as it is used here.
@@ -111,7 +111,9 @@ extension [FilterInstruction] {
         var position: Int
     }
 
-    /// Runs the program as the kernel does (Documentation/networking/filter.rst). Argument 0 has a set upper half.
+    /// Runs the program as the kernel does (Documentation/networking/filter.rst).
+    ///
+    /// Argument 0 has a set upper half.
     func answer(_ architecture: UInt32, _ number: UInt32, _ argument: UInt32) throws -> Answer {
         var accumulator: UInt32 = 0
         var position = 0
@@ -124,8 +126,10 @@ extension [FilterInstruction] {
                 guard let word = words[instruction.operand] else { throw Fault(position: position) }
                 accumulator = word
             case 0x05: position += Int(instruction.operand)
-            case 0x15: position += Int(accumulator == instruction.operand ? instruction.whenTrue : instruction.whenFalse)
-            case 0x35: position += Int(accumulator >= instruction.operand ? instruction.whenTrue : instruction.whenFalse)
+            case 0x15:
+                position += Int(accumulator == instruction.operand ? instruction.whenTrue : instruction.whenFalse)
+            case 0x35:
+                position += Int(accumulator >= instruction.operand ? instruction.whenTrue : instruction.whenFalse)
             case 0x45:
                 let holds = accumulator & instruction.operand != 0
                 position += Int(holds ? instruction.whenTrue : instruction.whenFalse)

@@ -4,7 +4,9 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// A directory with a root file system made of busybox, and everything a plan needs to run in it. Gone with the value.
+/// A directory with a root file system made of busybox, and everything a plan needs to run in it.
+///
+/// Gone with the value.
 final class TestRoot: Sendable {
     let directory: String
     private let steps = Atomic<Int>(0)
