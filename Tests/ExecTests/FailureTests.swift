@@ -78,8 +78,8 @@ import Testing
     }
 
     @Test func leavesNoProcessesAndNoDescriptors() async {
-        await #expect(processExitsWith: .success) {
-            let root = try TestRoot()
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
             let failing = try root.plan("true").with { $0.root.upperDirectory = root.path("none") }
             let missing = try root.plan(arguments: ["missing"])
             func descriptors() -> Int { TestRoot.names(in: "/proc/self/fd").count }
@@ -92,8 +92,8 @@ import Testing
     }
 
     @Test func saysWhenDescriptorsRunOut() async {
-        await #expect(processExitsWith: .success) {
-            let root = try TestRoot()
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
             let plans = try (0..<16).map { _ in try root.plan("true") }
             let cancellation = Cancellation()
             let used = TestRoot.names(in: "/proc/self/fd").count
@@ -113,8 +113,8 @@ import Testing
     }
 
     @Test func restoresTheSignalMaskWhenTheCloneFails() async {
-        await #expect(processExitsWith: .success) {
-            let root = try TestRoot()
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
             // Not a cgroup: clone3 refuses it.
             let plan = try root.plan("true").with { $0.cgroupDirectory = "/proc" }
             var before = sigset_t()

@@ -63,8 +63,9 @@ import Testing
         let reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         try #require(reader >= 0)
         defer { close(reader) }
-        await #expect(processExitsWith: .signal(SIGKILL)) { [fifo = fifo as String] in
-            let root = try TestRoot()
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [fifo = fifo as String, directory = root.directory as String] in
+            let root = TestRoot(of: directory)
             let kind = SandboxPlan.Mount.Kind.bind(source: fifo, relative: "", readOnly: false, recursive: false)
             let plan = try root.plan(
                 "exec 3>/f; setsid sleep 1000 & echo held >&3; echo ready; sleep 1000",
@@ -86,8 +87,8 @@ import Testing
     }
 
     @Test func connectsStreamsWhenTheCallersAreClosed() async {
-        await #expect(processExitsWith: .success) {
-            let root = try TestRoot()
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
             let plan = try root.plan("echo out; echo err >&2; cat; ls /proc/self/fd")
             for descriptor: CInt in 0...2 { close(descriptor) }
             let ran = try plan.run()
