@@ -95,12 +95,11 @@ _Noreturn static void execute(const struct swb_plan *plan) {
             report.detail = SWB_DETAIL_INTERPRETER;
         }
         bool absent = (error == ENOENT || error == ENOTDIR) && report.detail == SWB_DETAIL_NONE;
-        if (absent) continue;
-        if (report.error != EACCES || error != EACCES) {
-            report.error = error;
-            report.index = i;
-        }
-        if (error != EACCES) break;
+        // "Not executable" says more than "not there", of whichever candidate.
+        if (absent && report.error == EACCES) continue;
+        report.error = absent && plan->candidates[1] != NULL ? ENOENT : error;
+        report.index = i;
+        if (!absent && error != EACCES) break;
     }
     swb_fail(plan, report);
 }

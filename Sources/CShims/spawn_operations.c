@@ -45,7 +45,8 @@ static int mount_file_system(struct swb_setup *setup, const struct swb_operation
 }
 
 /// A node in the staging area, bound to its place: the file system it is bound into stays "nodev". Where nodes cannot be
-/// made (user namespaces), the host's own.
+/// made (user namespaces), the host's own, read-only: its mode and owner are not the step's to change, and what is written
+/// to a device does not count as writing to the file system.
 static int device(struct swb_setup *setup, const struct swb_operation *operation) {
     char name[NAME_SIZE];
     swb_numbered(name, "device", setup->index);
@@ -53,7 +54,7 @@ static int device(struct swb_setup *setup, const struct swb_operation *operation
     if (mknodat(setup->staging, name, S_IFCHR | operation->mode, (dev_t)operation->device) == 0) {
         mount = swb_clone_mount(setup->staging, name, operation->attributes, false);
     } else if (errno == EPERM) {
-        mount = swb_clone_mount(AT_FDCWD, operation->source, operation->attributes, false);
+        mount = swb_clone_mount(AT_FDCWD, operation->source, operation->attributes | MOUNT_ATTR_RDONLY, false);
     } else {
         mount = -errno;
     }

@@ -14,7 +14,7 @@ final class LoweredPlan {
 
     /// Lays a plan out in memory.
     init(_ plan: SandboxPlan) throws(SandboxError) {
-        guard let program = plan.arguments.first else {
+        guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
         self.plan = plan

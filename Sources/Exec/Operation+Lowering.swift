@@ -40,6 +40,7 @@ extension Operation {
         // A step may make any device node, and none must be a way to the machine's devices.
         lowered.attributes = MountAttributes.noDevices.rawValue
         if overlay.userXattr { lowered.flags |= SWB_FLAG_USER_XATTR.rawValue }
+        if overlay.usesFormerMount { lowered.flags |= SWB_FLAG_LEGACY_OVERLAY.rawValue }
         return lowered
     }
 }

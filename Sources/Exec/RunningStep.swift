@@ -6,23 +6,20 @@ import SystemPackage
 struct RunningStep: ~Copyable {
     private let process: pid_t
     private let processDescriptor: Descriptor
-    private let standardOutput: Descriptor
-    private let standardError: Descriptor
-    private let reports: Descriptor
+    private let readers: Readers
     private var isReaped = false
 
-    private init(
-        process: pid_t,
-        descriptor: consuming Descriptor,
-        output: consuming Descriptor,
-        error: consuming Descriptor,
-        reports: consuming Descriptor
-    ) {
+    /// This program's ends of the step's pipes.
+    private struct Readers: ~Copyable {
+        let standardOutput: Descriptor
+        let standardError: Descriptor
+        let reports: Descriptor
+    }
+
+    private init(process: pid_t, descriptor: consuming Descriptor, readers: consuming Readers) {
         self.process = process
         processDescriptor = descriptor
-        standardOutput = output
-        standardError = error
-        self.reports = reports
+        self.readers = readers
     }
 
     deinit {
@@ -67,9 +64,11 @@ extension RunningStep {
         let step = RunningStep(
             process: process,
             descriptor: Descriptor(descriptor),
-            output: output.reader,
-            error: error.reader,
-            reports: report.reader
+            readers: Readers(
+                standardOutput: output.reader,
+                standardError: error.reader,
+                reports: report.reader
+            )
         )
         if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
         return step
@@ -131,8 +130,9 @@ extension RunningStep {
 extension RunningStep {
     private static let bufferSize = 1 << 16
 
-    /// What is taken from a pipe at most once the step has ended: more than a pipe can hold. Only somebody outside of the
-    /// step, to whom it handed the pipe, could still be writing.
+    /// What is taken from a pipe at most once the step has ended: more than a pipe can hold.
+    ///
+    /// Only somebody outside of the step, to whom it handed the pipe, could still be writing.
     private static let drainLimit = 1 << 22
 
     /// Hands on what the step writes until its last process has ended.
@@ -143,7 +143,9 @@ extension RunningStep {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 1)
         defer { buffer.deallocate() }
         let streams: [OutputStream] = [.standardOutput, .standardError]
-        var polled = [standardOutput.number, standardError.number, processDescriptor.number, cancellation.event].map {
+        var polled = [
+            readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+        ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         while polled[2].revents == 0 {
@@ -191,7 +193,7 @@ extension RunningStep {
 
         var report = swb_report()
         let size = MemoryLayout<swb_report>.size
-        guard Glibc.read(reports.number, &report, size) == size else {
+        guard Glibc.read(readers.reports.number, &report, size) == size else {
             // PID 1 was killed: the step was cancelled, or memory ran out.
             return StepOutcome(status: waited == process ? ExitStatus(waitStatus: status) : .signaled(SIGKILL))
         }

@@ -83,7 +83,8 @@ extension SandboxError: CustomStringConvertible {
 
     private var workingDirectoryDescription: String {
         switch errno {
-        case .notDirectory: "the working directory \(subject) is not a directory, or leads through something that is not"
+        case .notDirectory:
+            "the working directory \(subject) is not a directory, or leads through something that is not"
         case .fileExists: "cannot make the working directory \(subject): a symbolic link to nothing is in the way"
         default: "cannot enter the working directory \(subject): \(errno)"
         }
@@ -91,6 +92,7 @@ extension SandboxError: CustomStringConvertible {
 
     private func executeDescription(_ program: String) -> String {
         switch errno {
+        case _ where program.isEmpty: "cannot execute the step: its command is empty"
         case .noSuchFileOrDirectory where program.utf8.contains(UInt8(ascii: "/")):
             "cannot execute \(program): there is no such file in the image"
         case .noSuchFileOrDirectory: "cannot execute \(program): not found in PATH (\(subject))"

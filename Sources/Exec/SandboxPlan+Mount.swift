@@ -4,7 +4,9 @@ extension SandboxPlan {
     /// A target outside of earlier mounts must exist: mount points leave no trace in a layer. Inside an earlier mount that
     /// can be written to it is made. Devices can be opened in none of them.
     public struct Mount: Sendable, Hashable {
-        /// The place inside the root. Symbolic links on the way lead to where they lead inside the root.
+        /// The place inside the root.
+        ///
+        /// Symbolic links on the way lead to where they lead inside the root.
         public var target: String
 
         /// What is put there.

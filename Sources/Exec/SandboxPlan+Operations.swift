@@ -71,7 +71,9 @@ extension SandboxPlan {
         ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
     ]
 
-    /// What says too much about the machine, or lets one do too much to it. The same as in Docker's containers.
+    /// What says too much about the machine, or lets one do too much to it.
+    ///
+    /// The same as in Docker's containers.
     private static let maskedPaths = [
         "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
         "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",

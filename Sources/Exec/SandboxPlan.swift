@@ -20,7 +20,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The user and the groups that the step runs as.
     public var credentials: Credentials
 
-    /// The bounding set of the step; for user 0 the effective and permitted sets too. Other users start without any.
+    /// The bounding set of the step; for user 0 the effective and permitted sets too.
+    ///
+    /// Other users start without any.
     public var capabilities: CapabilitySet
 
     /// The system calls that the step may make.
@@ -32,7 +34,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The directory inside the root where the step starts; made, owned by root and with mode 0755, when it is missing.
     public var workingDirectory: String
 
-    /// The program and its arguments. A program without a slash is looked up in the `PATH` of `environment`.
+    /// The program and its arguments.
+    ///
+    /// A program without a slash is looked up in the `PATH` of `environment`.
     public var arguments: [String]
 
     /// The environment, as `NAME=value`, in this order, and nothing beside it.
@@ -80,7 +84,9 @@ public struct SandboxPlan: Sendable, Hashable {
 extension SandboxPlan {
     /// The directories of the host that make up the step's root.
     public struct Overlay: Sendable, Hashable {
-        /// The layers, the topmost first. Missing mount points stand as stubs in a directory put before them.
+        /// The layers, the topmost first.
+        ///
+        /// Missing mount points stand as stubs in a directory put before them.
         public var lowerDirectories: [String]
 
         /// The directory that takes what the step changes: afterwards it is the layer.
@@ -91,6 +97,9 @@ extension SandboxPlan {
 
         /// Whether overlay keeps its marks in `user.overlay.*`: in user namespaces it must.
         public var userXattr: Bool
+
+        /// Whether it is mounted the way kernels before 6.5 need it, where the kernel would do without: for tests.
+        var usesFormerMount = false
 
         /// An overlay of layers (the topmost first) under an upper directory.
         public init(

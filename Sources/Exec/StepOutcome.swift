@@ -15,7 +15,9 @@ public enum ExitStatus: Sendable, Hashable {
 
 /// What a step that was started came to.
 public struct StepOutcome: Sendable, Hashable {
-    /// How the command ended. A step that was cancelled was ended by SIGKILL.
+    /// How the command ended.
+    ///
+    /// A step that was cancelled was ended by SIGKILL.
     public var status: ExitStatus
 
     /// The time its processes computed, in microseconds.

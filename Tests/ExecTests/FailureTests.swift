@@ -17,14 +17,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("no-such-tool", SandboxError.Stage.execute("no-such-tool"), Errno.noSuchFileOrDirectory, "not found in PATH (/bin)"),
+        (
+            "no-such-tool", SandboxError.Stage.execute("no-such-tool"), Errno.noSuchFileOrDirectory,
+            "not found in PATH (/bin)"
+        ),
         ("/no/tool", .execute("/no/tool"), .noSuchFileOrDirectory, "no such file"),
         ("/etc/passwd", .execute("/etc/passwd"), .permissionDenied, "not executable"),
         ("/etc", .execute("/etc"), .permissionDenied, "not executable"),
         ("/etc/passwd/x", .execute("/etc/passwd/x"), .notDirectory, "not a directory"),
         ("/opt/script", .interpreter("/opt/script"), .noSuchFileOrDirectory, "interpreter"),
         ("/opt/text", .execute("/opt/text"), .execFormatError, "neither a program"),
-        ("", .execute(""), .noSuchFileOrDirectory, "cannot execute"),
+        ("", .execute(""), .noSuchFileOrDirectory, "command is empty"),
     ])
     func saysWhyAProgramDoesNotRun(
         program: String,
@@ -74,63 +77,46 @@ import Testing
         #expect(error.stage == .credentials || error.stage == .standardStreams)
     }
 
-    @Test func leavesNoProcessesAndNoDescriptors() async throws {
-        let root = root
-        await #expect(processExitsWith: .success) { [directory = root.directory] in
-            let template = SandboxPlan(
-                root: .init(
-                    lowerDirectories: ["\(directory)/base"],
-                    upperDirectory: "\(directory)/none",
-                    workDirectory: "\(directory)/none"
-                ),
-                arguments: ["/bin/true"]
-            )
+    @Test func leavesNoProcessesAndNoDescriptors() async {
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
+            let failing = try root.plan("true").with { $0.root.upperDirectory = root.path("none") }
+            let missing = try root.plan(arguments: ["missing"])
             func descriptors() -> Int { TestRoot.names(in: "/proc/self/fd").count }
-            _ = failure(of: template)
+            _ = failure(of: missing)
             let before = descriptors()
-            for _ in 0..<1000 { _ = failure(of: template) }
+            for _ in 0..<1000 { _ = failure(of: failing) }
             try #require(descriptors() == before)
             try #require(waitpid(-1, nil, WNOHANG | CInt(bitPattern: UInt32(__WALL))) == -1 && errno == ECHILD)
         }
     }
 
-    @Test func saysWhenDescriptorsRunOut() async throws {
-        await #expect(processExitsWith: .success) { [directory = root.directory] in
-            let plan = SandboxPlan(
-                root: .init(
-                    lowerDirectories: ["\(directory)/base"],
-                    upperDirectory: "\(directory)/upper",
-                    workDirectory: "\(directory)/work"
-                ),
-                arguments: ["/bin/true"]
-            )
-            mkdir("\(directory)/upper", 0o755)
-            mkdir("\(directory)/work", 0o755)
+    @Test func saysWhenDescriptorsRunOut() async {
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
+            let plans = try (0..<16).map { _ in try root.plan("true") }
             let cancellation = Cancellation()
             let used = TestRoot.names(in: "/proc/self/fd").count
             var failures = 0
-            for more in 0..<12 {
+            for (more, plan) in plans.enumerated() {
                 var limit = rlimit(rlim_cur: rlim_t(used + more), rlim_max: 4096)
                 try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
-                do {
+                do throws(SandboxError) {
                     _ = try plan.run(cancellation: cancellation) { _, _ in }
                 } catch {
                     failures += 1
                     try #require(error.errno == .tooManyOpenFiles, "\(error)")
                 }
-                remove("\(directory)/work/work/incompat/volatile")
             }
             try #require(failures > 3)
         }
     }
 
-    @Test func restoresTheSignalMaskWhenTheCloneFails() async throws {
-        await #expect(processExitsWith: .success) { [directory = root.directory] in
-            let plan = SandboxPlan(
-                root: .init(lowerDirectories: [directory], upperDirectory: directory, workDirectory: directory),
-                idMaps: IDMaps(users: [], groups: []),
-                arguments: ["/bin/true"]
-            ).with { $0.cgroupDirectory = "/proc" }
+    @Test func restoresTheSignalMaskWhenTheCloneFails() async {
+        await #expect(processExitsWith: .success) { [directory = root.directory as String] in
+            let root = TestRoot(of: directory)
+            // Not a cgroup: clone3 refuses it.
+            let plan = try root.plan("true").with { $0.cgroupDirectory = "/proc" }
             var before = sigset_t()
             var after = sigset_t()
             pthread_sigmask(SIG_SETMASK, nil, &before)

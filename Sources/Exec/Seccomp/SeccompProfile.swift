@@ -2,7 +2,9 @@
 struct SeccompProfile: Sendable, Hashable {
     var rules: [Rule]
 
-    /// What holds for some system calls, under a condition. Of several rules for a call, the last one holds.
+    /// What holds for some system calls, under a condition.
+    ///
+    /// Of several rules for a call, the last one holds.
     struct Rule: Sendable, Hashable {
         var names: [String]
         var verdict: Verdict = .allow
@@ -15,8 +17,10 @@ struct SeccompProfile: Sendable, Hashable {
         }
     }
 
-    /// When a rule holds. A rule that does not hold still makes its calls known: they are refused with EPERM, as if the
-    /// kernel had looked at the caller's privilege, and not with ENOSYS.
+    /// When a rule holds.
+    ///
+    /// A rule that does not hold still makes its calls known: they are refused with EPERM, as if the kernel had looked
+    /// at the caller's privilege, and not with ENOSYS.
     enum Condition: Sendable, Hashable {
         case always
         case has(CapabilitySet)
@@ -126,7 +130,9 @@ extension SeccompProfile {
         setdomainname sethostname setns syslog umount umount2 unshare
         """
 
-    /// Calls that no capability opens. They are named so that they answer EPERM on every kernel.
+    /// Calls that no capability opens.
+    ///
+    /// They are named so that they answer EPERM on every kernel.
     private static let neverAllowed = """
         add_key io_uring_enter io_uring_register io_uring_setup kexec_file_load kexec_load keyctl migrate_pages
         move_pages nfsservctl pivot_root request_key swapoff swapon userfaultfd vm86 vm86old

@@ -7,7 +7,9 @@ enum FilterArchitecture: UInt32, Sendable, Hashable {
     case aarch64 = 0xc000_00b7
     case arm = 0x4000_0028
 
-    /// The interfaces that a program on this machine can use. Not x32: distributions ship it turned off.
+    /// The interfaces that a program on this machine can use.
+    ///
+    /// Not x32: distributions ship it turned off.
     static var all: [FilterArchitecture] {
         #if arch(x86_64)
         [.x86_64, .i386]
@@ -24,8 +26,9 @@ struct SystemCallTable: Sendable, Hashable {
     /// The numbers that have a verdict of their own, in rising order.
     let entries: [Entry]
 
-    /// Numbers above this one are newer than the profile. They answer ENOSYS, as an older kernel would, so that programs
-    /// fall back on what there was before.
+    /// Numbers above this one are newer than the profile.
+    ///
+    /// They answer ENOSYS, as an older kernel would, so that programs fall back on what there was before.
     let newestKnown: UInt32
 
     struct Entry: Sendable, Hashable {
@@ -65,8 +68,9 @@ struct SystemCallTable: Sendable, Hashable {
         return nil
     }
 
-    /// Calls that the installed libseccomp may be too old to know. Their numbers are the same on every interface
-    /// (include/uapi/asm-generic/unistd.h in the kernel's sources).
+    /// Calls that the installed libseccomp may be too old to know.
+    ///
+    /// Their numbers are the same on every interface (include/uapi/asm-generic/unistd.h in the kernel's sources).
     private static let recentCalls: [(name: String, number: UInt32)] = [
         ("cachestat", 451), ("fchmodat2", 452), ("map_shadow_stack", 453), ("futex_wake", 454), ("futex_wait", 455),
         ("futex_requeue", 456), ("statmount", 457), ("listmount", 458), ("lsm_get_self_attr", 459),

@@ -7,7 +7,7 @@ struct Ran: Sendable {
     var output = ""
     var error = ""
 
-    var status: ExitStatus { outcome.status }
+    var status: Exec.ExitStatus { outcome.status }
 }
 
 extension SandboxPlan {

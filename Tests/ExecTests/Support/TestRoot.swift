@@ -4,9 +4,12 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// A directory with a root file system made of busybox, and everything a plan needs to run in it. Gone with the value.
+/// A directory with a root file system made of busybox, and everything a plan needs to run in it.
+///
+/// Gone with the value.
 final class TestRoot: Sendable {
     let directory: String
+    private let isOwner: Bool
     private let steps = Atomic<Int>(0)
 
     private static let applets = [
@@ -23,6 +26,7 @@ final class TestRoot: Sendable {
             return String(cString: base)
         }
         directory = try #require(made)
+        isOwner = true
         chmod(directory, 0o755)
         for name in ["base", "base/bin", "base/etc", "base/tmp", "base/proc", "base/sys", "base/dev", "host", "steps"] {
             try makeDirectory(name)
@@ -33,8 +37,14 @@ final class TestRoot: Sendable {
         try write("root:x:0:0:root:/root:/bin/sh\nbuild:x:1000:1001::/home:/bin/sh\n", to: "base/etc/passwd")
     }
 
+    /// A root that another value, in the process that started this one, has made and will remove.
+    init(of directory: String) {
+        self.directory = directory
+        isOwner = false
+    }
+
     deinit {
-        Self.remove(directory)
+        if isOwner { Self.remove(directory) }
     }
 
     /// A path beneath the directory.
