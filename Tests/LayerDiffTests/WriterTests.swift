@@ -115,12 +115,13 @@ import Testing
         #expect(error?.description == "cannot write the layer's blob: No space left on device")
     }
 
+    /// This hangs, or writes to somebody else's file, if threads outlive their layer.
     @Test func abandonedLayersEndTheirThreads() throws {
         let entries = try rich()
         for _ in 0..<20 {
             try scratch.file("abandoned") { _ = try LayerWriter.begin(entries, blob: $0) }
         }
-        #expect(try shell("ls /proc/\(getpid())/task | wc -l").isEmpty == false)
+        #expect(try scratch.layer(entries).reading { try LayerReader.hasSameContent(entries, asBlob: $0) })
     }
 
     @Test func namesItsEncoders() {

@@ -61,7 +61,10 @@ enum LayerMember {
         for component in name.split(separator: UInt8(ascii: "/")) where component.elementsEqual("..".utf8) {
             throw refused(member, "it has '..' in its name")
         }
-        return ContainerPath(cleaning: name)
+        let path = ContainerPath(cleaning: name)
+        // PATH_MAX: no such file could ever be opened.
+        guard path.bytes.count < 4096 else { throw refused(member, "its name is longer than a path can be") }
+        return path
     }
 
     private static func kind(of member: TarMember, _ path: ContainerPath) throws(LayerError) -> TreeEntry.Kind? {

@@ -25,6 +25,7 @@ struct LayerRecord {
     private var implied = Set<ContainerPath>()
     private var count = 0
     private var bytes: Int64 = 0
+    private var pathBytes = 0
     private var checkedParent: ContainerPath?
 
     init(limits: LayerLimits, lower: LayerStack? = nil) {
@@ -112,8 +113,17 @@ struct LayerRecord {
         return LayerIndex(sorted: entries)
     }
 
+    /// A few long names imply many long paths: this bounds what a small archive can make of itself.
+    private mutating func countPath(_ path: ContainerPath) throws(LayerError) {
+        pathBytes += path.bytes.count
+        if pathBytes > LayerIndex.mostPathBytes {
+            throw LayerError(.limit(what: "bytes of paths", allowed: Int64(LayerIndex.mostPathBytes)))
+        }
+    }
+
     private mutating func countEntry(_ entry: TreeEntry) throws(LayerError) {
         count += 1
+        try countPath(entry.path)
         try limits.check(entries: count)
         guard case .file(let size) = entry.kind else { return }
         // A sparse file may be far larger than what the tar has of it.
@@ -145,7 +155,7 @@ struct LayerRecord {
         guard let parent = path.parent, parent != checkedParent else { return }
         for ancestor in path.ancestors where !ancestor.isRoot {
             guard let node = nodes[ancestor] else {
-                implied.insert(ancestor)
+                if implied.insert(ancestor).inserted { try countPath(ancestor) }
                 continue
             }
             if node.entry.isDirectory { break }

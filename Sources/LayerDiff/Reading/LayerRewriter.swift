@@ -19,15 +19,10 @@ public enum LayerRewriter {
         }
         let source = try BlobSource(blob, limits: limits)
         var writer = try TarWriter(blob: output, options: options)
-        do throws(LayerError) {
-            try LayerReader.forEachMember(of: source) { (member, reader) throws(LayerError) in
-                try copy(member, from: reader, to: &writer)
-            }
-            return try writer.finish().finish()
-        } catch {
-            writer.cancel(error)
-            throw error
+        try LayerReader.forEachMember(of: source) { (member, reader) throws(LayerError) in
+            try copy(member, from: reader, to: &writer)
         }
+        return try writer.finish().finish()
     }
 
     private static func hasLaterTimes(
@@ -50,21 +45,16 @@ public enum LayerRewriter {
     ) throws(LayerError) -> LayerBlob {
         let source = try BlobSource(blob, limits: limits)
         let pipeline = try LayerPipeline(blob: output, compression: compression)
-        do throws(LayerError) {
-            while let piece = try source.next() { try pipeline.write(piece) }
-            let (diffID, pending) = try pipeline.finish()
-            let written = try pending.wait()
-            return LayerBlob(
-                diffID: diffID,
-                digest: written.digest,
-                size: written.size,
-                compression: compression.blobCompression,
-                uncompressedSize: pipeline.size
-            )
-        } catch {
-            pipeline.cancel(error)
-            throw error
-        }
+        while let piece = try source.next() { try pipeline.write(piece) }
+        let (diffID, pending) = try pipeline.finish()
+        let written = try pending.wait()
+        return LayerBlob(
+            diffID: diffID,
+            digest: written.digest,
+            size: written.size,
+            compression: compression.blobCompression,
+            uncompressedSize: pipeline.size
+        )
     }
 
     private static func copy(

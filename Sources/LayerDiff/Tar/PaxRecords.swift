@@ -88,7 +88,9 @@ private enum Percent {
 }
 
 private enum Base64 {
-    /// Source: RFC 4648, section 4; padding may be missing. `nil` for bytes of another alphabet.
+    /// The bytes that `bytes` stand for, padded or not; `nil` if there are some of another alphabet.
+    ///
+    /// Source: RFC 4648, section 4.
     static func decoded(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
         var bits: UInt32 = 0

@@ -12,11 +12,6 @@ struct TarWriter {
         self.options = options
     }
 
-    /// Gives up.
-    func cancel(_ error: LayerError) {
-        pipeline.cancel(error)
-    }
-
     /// Adds an entry with all of its content.
     mutating func write(_ entry: LayerEntry) throws(LayerError) {
         let size = try begin(entry.entry)

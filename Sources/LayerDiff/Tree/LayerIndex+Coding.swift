@@ -106,7 +106,6 @@ extension [UInt8] {
 private struct IndexDecoder {
     /// Shared beginnings let few bytes stand for many: this bounds what a damaged index can make of itself.
     static let longestPath: UInt64 = 1 << 16
-    static let mostPathBytes: UInt64 = 1 << 30
 
     let bytes: [UInt8]
     var position: Int
@@ -152,7 +151,7 @@ private struct IndexDecoder {
         let shared = Int(try number(atMost: UInt64(before.count)))
         let rest = try string()
         pathBytes += UInt64(shared + rest.count)
-        guard shared + rest.count <= Self.longestPath, pathBytes <= Self.mostPathBytes else {
+        guard shared + rest.count <= Self.longestPath, pathBytes <= LayerIndex.mostPathBytes else {
             throw Self.damaged("a path is too long")
         }
         let path = try clean(before[..<shared] + rest)

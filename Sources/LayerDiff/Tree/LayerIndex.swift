@@ -3,6 +3,9 @@ public struct LayerIndex: Sendable, Hashable {
     /// The entries in byte order of their paths, each path once.
     public let entries: [TreeEntry]
 
+    /// How many bytes of paths an index may have in all.
+    static let mostPathBytes = 1 << 30
+
     /// Sorts `entries`; of several for one path, the last one counts.
     public init(_ entries: some Sequence<TreeEntry>) {
         var sorted = Array(entries)

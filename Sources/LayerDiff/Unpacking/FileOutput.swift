@@ -2,9 +2,11 @@ import Glibc
 import SystemPackage
 
 /// A file that is being written, with holes where there would be long runs of zeros.
-struct FileOutput {
+final class FileOutput {
     private static let holeSize = 64 << 10
     private let file: OwnedDescriptor
+    /// Where the file ends so far.
+    private var end: Int64 = 0
 
     init(_ file: OwnedDescriptor) {
         self.file = file
@@ -29,7 +31,7 @@ struct FileOutput {
 
     /// Makes the file `size` bytes long, if what was written ends before: what is not written is zeros.
     func extend(to size: Int64) throws(FileError) {
-        guard try file.status().size != size else { return }
+        guard end < size else { return }
         guard ftruncate(file.raw, off_t(size)) == 0 else {
             throw FileError("set the size of", file.path, negated: -Int(errno))
         }
@@ -65,6 +67,7 @@ struct FileOutput {
             }
             rest = rest.dropFirst(count)
             position += Int64(count)
+            end = max(end, position)
         }
     }
 }

@@ -16,6 +16,7 @@ final class LayerPipeline {
     private var threads: Threads?
     private var chunk: UnsafeMutableRawBufferPointer
     private var filled = 0
+    private var isFinished = false
     private(set) var size: Int64 = 0
 
     private struct Threads {
@@ -29,10 +30,9 @@ final class LayerPipeline {
         chunk = try ring.nextFree()
     }
 
-    /// Makes threads end that have not: what is left of a tar that was given up.
-    func cancel(_ error: LayerError) {
-        ring.fail(error)
-        threads = nil
+    deinit {
+        // A tar that was given up: its threads, joined as they go, must not wait for more of it.
+        if !isFinished { ring.fail(LayerError(.resources(what: "writers of this layer"))) }
     }
 
     /// Adds `bytes` to the tar.
@@ -86,6 +86,7 @@ final class LayerPipeline {
         if filled > 0 { ring.publish(filled) }
         ring.finish()
         let digest = try threads.hasher.result()
+        isFinished = true
         return (DiffID(digest), PendingBlob(running: threads.encoder, cancelling: ring))
     }
 
@@ -106,15 +107,20 @@ final class LayerPipeline {
         let hasher = try WorkerThread<Result<Digest, LayerError>> {
             Result { () throws(LayerError) in try Self.hash(ring) }
         }
-        let encoder = try WorkerThread<Result<EncodedBlob, LayerError>> {
-            do throws(LayerError) {
-                return .success(try Self.encode(ring, compression, to: blob))
-            } catch {
-                ring.fail(error)
-                return .failure(error)
+        do throws(LayerError) {
+            let encoder = try WorkerThread<Result<EncodedBlob, LayerError>> {
+                do throws(LayerError) {
+                    return .success(try Self.encode(ring, compression, to: blob))
+                } catch {
+                    ring.fail(error)
+                    return .failure(error)
+                }
             }
+            return Threads(hasher: hasher, encoder: encoder)
+        } catch {
+            ring.fail(error)
+            throw error
         }
-        return Threads(hasher: hasher, encoder: encoder)
     }
 
     private static func hash(_ ring: ChunkRing) throws(LayerError) -> Digest {

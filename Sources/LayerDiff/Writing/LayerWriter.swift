@@ -15,13 +15,8 @@ public enum LayerWriter {
         options: LayerOptions = LayerOptions()
     ) throws(LayerError) -> PendingLayer {
         var writer = try TarWriter(blob: blob, options: options)
-        do throws(LayerError) {
-            for entry in entries { try writer.write(entry) }
-            return try writer.finish()
-        } catch {
-            writer.cancel(error)
-            throw error
-        }
+        for entry in entries { try writer.write(entry) }
+        return try writer.finish()
     }
 }
 
