@@ -34,6 +34,8 @@ public struct ImageBuilder: Sendable {
 
     private func carryOut(_ request: BuildRequest) async throws -> BuildResult {
         let file = try parseBuildFile(request.buildFile)
+        let hold = try store.holdForBuild()
+        defer { withExtendedLifetime(hold) {} }
         let plan = try Planner.plan(file, request: request, images: LocalImages(store: store))
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
@@ -66,7 +68,7 @@ public struct ImageBuilder: Sendable {
         )
         let image = try writer.write(plan.result, annotations: request.annotations)
         try publish(image, tags: request.tags)
-        let exporter = Exporter(store: store, work: work, image: image, tags: request.tags)
+        let exporter = Exporter(store: store, image: image, tags: request.tags)
         for output in request.outputs { try exporter.write(output) }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }
@@ -84,7 +86,7 @@ public struct ImageBuilder: Sendable {
 
     private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
         graph.nodes.enumerated().compactMap { index, node in
-            guard let state = states[NodeID(index: index)] else { return nil }
+            guard node.operation != .scratch, let state = states[NodeID(index: index)] else { return nil }
             return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds)
         }
     }

@@ -28,6 +28,9 @@ public final class Store: Sendable {
         }
         chmod(self.root, 0o711)
         images = try ImageLayout(creating: "\(self.root)/images")
+        // Switching a new database to its journal mode is the one thing that SQLite does not wait for.
+        let lock = try FileLock.wait(for: "\(self.root)/locks/open")
+        defer { withExtendedLifetime(lock) {} }
         database = try Database(path: "\(self.root)/cache.sqlite", schema: Self.schema)
         try WorkDirectory.removeAbandoned(in: "\(self.root)/tmp")
     }
@@ -58,6 +61,12 @@ public final class Store: Sendable {
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lock(_ name: String) throws(HostFileError) -> FileLock {
         try FileLock.wait(for: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+    }
+
+    /// Keeps `prune` from taking away what a build is using, as long as the value lives.
+    /// - Throws: ``HostFileError`` where it cannot be had.
+    public func holdForBuild() throws(HostFileError) -> FileLock {
+        try FileLock.wait(for: "\(root)/locks/use", shared: true)
     }
 
     /// Takes a lock by name if nobody has it; `nil` otherwise.

@@ -20,7 +20,7 @@ class Progress(Case):
     def test_plain_marks_what_the_cache_had(self):
         self.build(BUILDFILE)
         shown = self.build(BUILDFILE).stderr
-        self.assertEqual(shown.count("CACHED"), 2)
+        self.assertEqual(shown.count("CACHED"), 3)
         self.assertNotIn("said-first\n", shown.replace("RUN echo said-first", ""))
 
     def test_a_failing_step_is_shown_with_its_output_and_place(self):

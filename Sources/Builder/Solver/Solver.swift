@@ -52,6 +52,8 @@ struct Solver {
 
     private func run(_ id: NodeID, _ states: [NodeID: StepState]) async -> Event {
         let node = graph.nodes[id.index]
+        // An empty base is nothing that anybody waits for.
+        if node.operation == .scratch { return .done(id, .base([]), nil) }
         environment.progress.emit(.started(step: id.index, name: node.display.name))
         do {
             let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)

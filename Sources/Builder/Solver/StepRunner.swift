@@ -38,10 +38,14 @@ struct StepRunner: Sendable {
     }
 
     private func useImage(_ image: ResolvedImage) throws -> StepState {
-        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
+        let start = Clock.now()
+        var state = StepState.base(image.config.diffIDs)
+        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil {
             _ = try store.importLayer(layer, diffID: diffID, from: image.layout)
+            state.isCached = false
         }
-        return .base(image.config.diffIDs)
+        if !state.isCached { state.seconds = Clock.now() - start }
+        return state
     }
 
     // MARK: The cache
@@ -72,6 +76,7 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
+        if !ignores { try explainMiss(key) }
         let start = Clock.now()
         let produced = try make()
         let index = LayerIndex(produced.entries.map(\.entry))
@@ -100,6 +105,12 @@ struct StepRunner: Sendable {
         return Outcome(
             state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
         )
+    }
+
+    private func explainMiss(_ key: Key) throws {
+        let earlier = try store.records(ofDefinition: key.identity.definition, limit: 4)
+        guard let reason = MissReason.explain(key.identity, fields: key.fields, earlier: earlier) else { return }
+        environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
     /// Output cut-off: a layer that the same instruction left before, with the same tree but for times.

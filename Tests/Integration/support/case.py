@@ -121,7 +121,10 @@ class Case(unittest.TestCase):
     def _end(process: subprocess.Popen) -> None:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream and not stream.closed:
+                stream.close()
 
     # --- asserting ----------------------------------------------------------------------
 
