@@ -62,7 +62,7 @@ let package = Package(
         + [
             .executableTarget(
                 name: "swbuild",
-                dependencies: ["Builder", "BuildFileParser", "Exec", "OCI", "Store", argumentParser],
+                dependencies: ["Builder", "BuildFileParser", "Exec", "OCI", "Store", argumentParser, logging],
                 swiftSettings: strict
             )
         ]

@@ -2,6 +2,7 @@ import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
+import Logging
 import OCI
 import Store
 
@@ -10,9 +11,18 @@ public struct ImageBuilder: Sendable {
     private let store: Store
     private let progress: any ProgressSink
     private let cancellation: Cancellation
+    private let logger: Logger
 
     /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
-    public init(store: Store, progress: any ProgressSink, cancellation: Cancellation) {
+    ///
+    /// What matters only to who looks for a fault goes to `logger`.
+    public init(
+        store: Store,
+        progress: any ProgressSink,
+        cancellation: Cancellation,
+        logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() }
+    ) {
+        self.logger = logger
         self.store = store
         self.progress = progress
         self.cancellation = cancellation
@@ -48,6 +58,7 @@ public struct ImageBuilder: Sendable {
             parts: StepEnvironment.Parts(
                 cancellation: cancellation,
                 progress: progress,
+                logger: logger,
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
                 now: epoch ?? Int64(time(nil)),
@@ -74,6 +85,7 @@ public struct ImageBuilder: Sendable {
     }
 
     private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {
+        try store.synchronize()
         guard !tags.isEmpty else {
             try store.images.updateIndex { index in
                 guard !index.manifests.contains(where: { $0.digest == image.descriptor.digest }) else { return }

@@ -15,6 +15,7 @@ public final class Store: Sendable {
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
+    private let hasNewLayers = Mutex(false)
 
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     /// - Throws: ``HostFileError`` or ``DatabaseError``.
@@ -219,6 +220,17 @@ public final class Store: Sendable {
             ]
         )
         known.withLock { $0[record.diffID] = record }
+        hasNewLayers.withLock { $0 = true }
+    }
+
+    /// Sees to it that new layers are on the disk before an image names them, so that a power cut breaks no image.
+    /// - Throws: ``FileError`` where the disk does not take them.
+    public func synchronize() throws {
+        let isNeeded = hasNewLayers.withLock { isNeeded in
+            defer { isNeeded = false }
+            return isNeeded
+        }
+        if isNeeded { try Directory(path: images.path).synchronizeFileSystem() }
     }
 
     /// The digest over a layer's tree without times and contents, where it was kept.

@@ -1,5 +1,6 @@
 import Exec
 import LayerDiff
+import Logging
 import OCI
 import Store
 import Synchronization
@@ -87,6 +88,7 @@ final class StepEnvironment: Sendable {
     let work: WorkDirectory
     let cancellation: Cancellation
     let progress: any ProgressSink
+    let logger: Logger
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
     /// The build's moment: now, or what SOURCE_DATE_EPOCH says.
@@ -102,6 +104,7 @@ final class StepEnvironment: Sendable {
         self.work = work
         cancellation = parts.cancellation
         progress = parts.progress
+        logger = parts.logger
         secrets = parts.secrets
         sshAgents = parts.sshAgents
         now = parts.now
@@ -114,6 +117,7 @@ final class StepEnvironment: Sendable {
     struct Parts {
         var cancellation: Cancellation
         var progress: any ProgressSink
+        var logger: Logger
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
         var now: Int64

@@ -2,6 +2,7 @@ import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
+import Logging
 import OCI
 import Store
 
@@ -71,6 +72,8 @@ struct StepRunner: Sendable {
         make: () throws -> Produced
     ) throws -> Outcome {
         let ignores = ignoresCache || node.display.ignoresCache
+        let logger = environment.logger
+        logger.debug("\(node.display.name): key \(key.identity.key), parent \(key.identity.parent?.description ?? "none")")
         if !ignores, let hit = try lookUp(key, base) { return hit }
         let lock = StepLock(try store.lock("step \(key.identity.key) \(key.identity.parent?.description ?? "-")"))
         var isHandedOn = false
@@ -82,6 +85,7 @@ struct StepRunner: Sendable {
         let index = LayerIndex(produced.entries.map(\.entry))
         let seconds = Clock.now() - start
         if let same = try earlierLayer(like: produced, index: index, definition: key.identity.definition) {
+            logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
             if let upper = produced.upper { removeTree(upper) }
             let record = StepRecord(
                 identity: key.identity,
@@ -149,6 +153,7 @@ struct StepRunner: Sendable {
         try store.keep(pending.index, of: pending.diffID)
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }
+        environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
         let seconds = Clock.now() - start
         let created = environment.now
         let record = StepRecord(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Builder
 import Exec
 import Glibc
+import Logging
 import OCI
 
 struct BuildCommand: AsyncParsableCommand {
@@ -35,6 +36,9 @@ struct BuildCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Shows no progress and prints the image's digest alone.")
     var quiet = false
 
+    @Flag(name: .long, help: "Logs keys, layers and what steps used, for finding faults.")
+    var debug = false
+
     func validate() throws {
         guard NetworkMode(rawValue: network) != nil else {
             throw ValidationError("--network \(network): expected default, none or host")
@@ -58,7 +62,12 @@ struct BuildCommand: AsyncParsableCommand {
             reporter.source = request.buildFile
             let cancellation = Cancellation()
             Signals.cancelOnInterrupt(cancellation)
-            let builder = ImageBuilder(store: try global.openStore(), progress: reporter.sink, cancellation: cancellation)
+            let builder = ImageBuilder(
+                store: try global.openStore(),
+                progress: reporter.sink,
+                cancellation: cancellation,
+                logger: logger
+            )
             let built = try await builder.build(request)
             reporter.finish()
             try result.write(built, quiet: quiet)
@@ -66,6 +75,14 @@ struct BuildCommand: AsyncParsableCommand {
             reporter.finish()
             throw ExitCode(reporter.report(error))
         }
+    }
+
+    private var logger: Logger {
+        var logger = Logger(label: "swbuild") { label -> any LogHandler in
+            if debug { StreamLogHandler.standardError(label: label) } else { SwiftLogNoOpLogHandler() }
+        }
+        logger.logLevel = .debug
+        return logger
     }
 
     private func makeRequest() throws -> BuildRequest {
