@@ -3,6 +3,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Store
+import SystemPackage
 
 /// The build file and the context that the command line names, found and read.
 struct BuildInputs {
@@ -14,6 +15,14 @@ struct BuildInputs {
     fileprivate var temporary: String?
 
     static let largestBuildFile = 64 << 20
+
+    /// Fills in what was found.
+    func fill(_ request: inout BuildRequest) {
+        request.buildFileName = buildFileName
+        request.buildFile = buildFile
+        request.contextPath = contextPath
+        request.ignoreFile = ignoreFile
+    }
 
     /// Removes what was unpacked.
     func discard() {
@@ -106,12 +115,30 @@ extension BuildSourceOptions {
             return BuildInputs(buildFileName: "-", buildFile: bytes, contextPath: nil)
         }
         let context = "\(temporary)/context"
-        try HostFile.createDirectories(context)
-        _ = try Archive.extract(input, into: Directory(path: context), limits: LayerLimits())
+        try unpack(input, to: context, scratch: temporary)
         unlink("\(temporary)/input")
         var inputs = try load(contextPath: context, in: context)
         inputs.temporary = temporary
         return inputs
+    }
+
+    /// Makes a tree of files of an archive: its entries, written as a layer, are put into the directory as any layer is.
+    private func unpack(_ archive: OwnedDescriptor, to context: String, scratch: String) throws {
+        let contents = "\(scratch)/contents"
+        try HostFile.createDirectories(contents)
+        try HostFile.createDirectories(context)
+        let extracted = try Archive.extract(archive, into: Directory(path: contents), limits: LayerLimits())
+        let path = "\(scratch)/layer"
+        let layer = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard layer >= 0 else { throw HostFileError("create", path, code: errno) }
+        try OwnedDescriptor(owning: layer, path: path).withDescriptor { tar in
+            let options = LayerOptions(compression: .none)
+            _ = try LayerWriter.begin(extracted.entries, blob: tar, options: options).finish()
+            lseek(tar.rawValue, 0, SEEK_SET)
+            _ = try LayerReader.apply(tar, to: Directory(path: context), options: ApplyOptions(form: .flat))
+        }
+        unlink(path)
+        removeTree(contents)
     }
 
     private func spool(to path: String) throws -> OwnedDescriptor {

@@ -45,9 +45,11 @@ struct BuildCommand: AsyncParsableCommand {
     func run() async throws {
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         do {
+            // Options first: a call that is wrong is said to be so before any file is looked for.
+            var request = try makeRequest()
             let inputs = try source.load(in: Console.workingDirectory)
             defer { inputs.discard() }
-            let request = try makeRequest(inputs)
+            inputs.fill(&request)
             reporter.sourceName = request.buildFileName
             reporter.source = request.buildFile
             let cancellation = Cancellation()
@@ -62,12 +64,8 @@ struct BuildCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeRequest(_ inputs: BuildInputs) throws -> BuildRequest {
+    private func makeRequest() throws -> BuildRequest {
         var request = BuildRequest()
-        request.buildFileName = inputs.buildFileName
-        request.buildFile = inputs.buildFile
-        request.contextPath = inputs.contextPath
-        request.ignoreFile = inputs.ignoreFile
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         if noCache {
