@@ -121,7 +121,7 @@ class Case(unittest.TestCase):
     def _end(process: subprocess.Popen) -> None:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate()  # closes the pipes, too
 
     # --- asserting ----------------------------------------------------------------------
 
