@@ -122,7 +122,7 @@ struct CopyLayer {
         var places: [ContainerPath: ContainerPath] = [.root: destination]
         for item in group.items {
             guard let parent = item.relative.parent else {
-                try placeTop(at: destination)
+                try placeTop(item.node.entry, at: destination)
                 continue
             }
             let directory = try places[parent] ?? makePlace(parent, below: destination, &places)
@@ -156,8 +156,9 @@ struct CopyLayer {
         return target
     }
 
-    /// The copied directory itself: one that is there keeps its attributes, a new one is made like any other parent.
-    private mutating func placeTop(at target: ContainerPath) throws {
+    /// The copied directory itself: one that is there keeps its attributes, a new one is made like any other parent,
+    /// with the time of the source.
+    private mutating func placeTop(_ source: TreeEntry, at target: ContainerPath) throws {
         guard !isDirectory(target) else {
             try makeParents(of: target)
             try keep(target)
@@ -165,8 +166,9 @@ struct CopyLayer {
         }
         if existing(target) != nil { throw CopyError.fileInTheWay(target) }
         try makeDirectory(target)
-        guard let mode, var placed = entries[target] else { return }
-        placed.entry.entry.mode = mode.applied(to: placed.entry.entry.mode, isDirectory: true)
+        guard var placed = entries[target] else { return }
+        placed.entry.entry.modified = source.modified
+        if let mode { placed.entry.entry.mode = mode.applied(to: placed.entry.entry.mode, isDirectory: true) }
         entries[target] = placed
     }
 
