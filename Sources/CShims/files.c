@@ -91,6 +91,6 @@ int cshims_set_times(int directory, const char *name, int64_t seconds) {
     return (int)result(utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW));
 }
 
-int swb_syncfs(int descriptor) {
+int cshims_syncfs(int descriptor) {
     return syncfs(descriptor) == 0 ? 0 : errno;
 }

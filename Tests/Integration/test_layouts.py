@@ -3,12 +3,13 @@ import json
 
 from support import Case, Layout, base_layout
 
-BUILDFILE = """
+BUILDFILE = r"""
 FROM busybox
 LABEL org.example.word="some words"
 ENV KEY=value
-RUN mkdir -p /data/deep && echo one > /data/deep/file && ln -s deep/file /data/link && ln /data/deep/file /data/hard
-RUN chmod 4711 /data/deep/file && chown 1000:1001 /data && rm /etc/group && echo two > /data/one && ln /data/one /data/two
+RUN mkdir -p /data/deep && echo one > /data/deep/file && ln -s deep/file /data/link && ln /data/deep/file /data/hard \
+    && chmod 4711 /data/deep/file
+RUN chown 1000:1001 /data && rm /etc/group
 COPY --chmod=600 text.txt /text.txt
 WORKDIR /data
 ENTRYPOINT ["/bin/cat"]
@@ -79,7 +80,7 @@ class Layouts(Case):
         self.assertEqual((root / "text.txt").read_text(), "the text\n")
         self.assertEqual((root / "text.txt").stat().st_mode & 0o7777, 0o600)
         self.assertEqual((root / "data/deep/file").stat().st_mode & 0o7777, 0o4711)
-        self.assertEqual((root / "data/two").stat().st_nlink, 2)
+        self.assertEqual((root / "data/deep/file").stat().st_nlink, 2)
         self.assertEqual((root / "data").stat().st_uid, 1000)
         self.assertFalse((root / "etc/group").exists())
         process = json.loads((bundle / "config.json").read_text())["process"]

@@ -71,6 +71,6 @@ int cshims_set_times(int directory, const char *_Nonnull name, int64_t seconds);
 
 /* Writes what is in memory of a descriptor's file system to its disk: 0, or an errno.
  * Why: syncfs(2) is declared under _GNU_SOURCE only, which Swift's Glibc module does not set. */
-int swb_syncfs(int descriptor);
+int cshims_syncfs(int descriptor);
 
 #endif

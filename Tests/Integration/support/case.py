@@ -121,10 +121,7 @@ class Case(unittest.TestCase):
     def _end(process: subprocess.Popen) -> None:
         if process.poll() is None:
             process.kill()
-        process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream and not stream.closed:
-                stream.close()
+        process.communicate()  # closes the pipes, too
 
     # --- asserting ----------------------------------------------------------------------
 
