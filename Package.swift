@@ -47,12 +47,11 @@ let package = Package(
         systemLibrary("CISAL", pkgConfig: "libisal", package: "libisal-dev"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
         systemLibrary("CSeccomp", pkgConfig: "libseccomp", package: "libseccomp-dev"),
-        systemLibrary("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
     ]
         + room("BuildFileParser", [], fixtures: ["Fixtures"])
         + room("OCI", [crypto])
-        + room("LayerDiff", ["OCI", "CShims", "CArchive", "CISAL", "CZlib", "CZstd", crypto, system])
+        + room("LayerDiff", ["OCI", "CShims", "CArchive", "CISAL", "CZstd", crypto, system])
         + room("Exec", ["CShims", "CSeccomp", system])
         + room("Store", ["OCI", "LayerDiff", "CSQLite", system])
         + room("Registry", ["OCI", "CShims"])
@@ -63,7 +62,7 @@ let package = Package(
         + [
             .executableTarget(
                 name: "swbuild",
-                dependencies: ["Builder", "BuildFileParser", "Exec", "LayerDiff", "OCI", "Store", argumentParser],
+                dependencies: ["Builder", "BuildFileParser", "Exec", "OCI", "Store", argumentParser, logging],
                 swiftSettings: strict
             )
         ]

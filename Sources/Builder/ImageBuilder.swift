@@ -2,6 +2,7 @@ import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
+import Logging
 import OCI
 import Store
 
@@ -10,9 +11,18 @@ public struct ImageBuilder: Sendable {
     private let store: Store
     private let progress: any ProgressSink
     private let cancellation: Cancellation
+    private let logger: Logger
 
     /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
-    public init(store: Store, progress: any ProgressSink, cancellation: Cancellation) {
+    ///
+    /// What matters only to who looks for a fault goes to `logger`.
+    public init(
+        store: Store,
+        progress: any ProgressSink,
+        cancellation: Cancellation,
+        logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() }
+    ) {
+        self.logger = logger
         self.store = store
         self.progress = progress
         self.cancellation = cancellation
@@ -34,6 +44,8 @@ public struct ImageBuilder: Sendable {
 
     private func carryOut(_ request: BuildRequest) async throws -> BuildResult {
         let file = try parseBuildFile(request.buildFile)
+        let hold = try store.holdForBuild()
+        defer { withExtendedLifetime(hold) {} }
         let plan = try Planner.plan(file, request: request, images: LocalImages(store: store))
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
@@ -46,6 +58,7 @@ public struct ImageBuilder: Sendable {
             parts: StepEnvironment.Parts(
                 cancellation: cancellation,
                 progress: progress,
+                logger: logger,
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
                 now: epoch ?? Int64(time(nil)),
@@ -66,12 +79,13 @@ public struct ImageBuilder: Sendable {
         )
         let image = try writer.write(plan.result, annotations: request.annotations)
         try publish(image, tags: request.tags)
-        let exporter = Exporter(store: store, work: work, image: image, tags: request.tags)
+        let exporter = Exporter(store: store, image: image, tags: request.tags)
         for output in request.outputs { try exporter.write(output) }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }
 
     private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {
+        try store.synchronize()
         guard !tags.isEmpty else {
             try store.images.updateIndex { index in
                 guard !index.manifests.contains(where: { $0.digest == image.descriptor.digest }) else { return }
@@ -84,7 +98,7 @@ public struct ImageBuilder: Sendable {
 
     private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
         graph.nodes.enumerated().compactMap { index, node in
-            guard let state = states[NodeID(index: index)] else { return nil }
+            guard node.operation != .scratch, let state = states[NodeID(index: index)] else { return nil }
             return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds)
         }
     }

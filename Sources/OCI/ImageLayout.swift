@@ -80,12 +80,12 @@ public struct ImageLayout: Sendable {
     /// Changes the index under a lock, so that two processes lose nothing of each other's.
     /// - Throws: ``DocumentError``, ``HostFileError``, and what `change` throws.
     public func updateIndex(_ change: (inout ImageIndex) throws -> Void) throws {
-        let lockPath = "\(path)/.lock"
-        let lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard lock >= 0 else { throw HostFileError("open", lockPath, code: errno) }
+        // The directory itself carries the lock: a layout holds no file that the specification does not know.
+        let lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard lock >= 0 else { throw HostFileError("open", path, code: errno) }
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 {
-            guard errno == EINTR else { throw HostFileError("lock", lockPath, code: errno) }
+            guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
         }
         var index = try index()
         try change(&index)

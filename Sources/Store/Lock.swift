@@ -9,12 +9,12 @@ public final class FileLock: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Waits until the lock on `path` is had.
+    /// Waits until the lock on `path` is had: alone, or with others who share it.
     /// - Throws: ``HostFileError`` where the file cannot be opened or locked.
-    public static func wait(for path: String) throws(HostFileError) -> FileLock {
+    public static func wait(for path: String, shared: Bool = false) throws(HostFileError) -> FileLock {
         while true {
             let lock = FileLock(owning: try open(path))
-            while flock(lock.descriptor, LOCK_EX) != 0 {
+            while flock(lock.descriptor, shared ? LOCK_SH : LOCK_EX) != 0 {
                 guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
             }
             if lock.isStill(at: path) { return lock }

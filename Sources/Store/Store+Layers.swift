@@ -166,7 +166,11 @@ extension Store {
         let temporary = try work.makeDirectory("unpack")
         let blob = try openBlob(of: diffID)
         let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
-        let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
+        let options = ApplyOptions(
+            form: .overlay(attributePrefix: "trusted.overlay."),
+            lower: lower,
+            allowDevices: geteuid() == 0
+        )
         let read = try blob.withDescriptor { blob in
             try LayerReader.apply(blob, to: Directory(path: temporary), options: options)
         }

@@ -39,10 +39,9 @@ extension Store {
     /// - Returns: The bytes that were freed.
     /// - Throws: ``DatabaseError``, ``DocumentError``, ``FileError`` or ``HostFileError``.
     public func prune(keepingHours hours: Int?) throws -> Int64 {
-        // Running builds hold what they use under their work directory's lock only while they make it.
-        guard let lock = try lockIfFree("prune") else { return 0 }
+        // Waits for running builds; those that begin now wait for this.
+        let lock = try FileLock.wait(for: "\(root)/locks/use")
         defer { withExtendedLifetime(lock) {} }
-        try refuseDuringBuilds()
         let before = try diskUsage().reduce(0) { $0 + $1.bytes }
         let limit = hours.map { Self.now - Int64($0) * 3600 } ?? Int64.max
         try database.transaction([
@@ -59,11 +58,6 @@ extension Store {
         if hours == nil { try clear("cache-mounts") }
         try removeOldLogs(before: hours.map { Self.now - Int64($0) * 3600 } ?? Self.now)
         return max(0, before - (try diskUsage().reduce(0) { $0 + $1.bytes }))
-    }
-
-    private func refuseDuringBuilds() throws {
-        let names = try Directory(path: "\(root)/tmp").list(.root).map { String(decoding: $0.name, as: UTF8.self) }
-        guard names.allSatisfy({ !$0.hasSuffix(".lock") }) else { throw BuildsRunning() }
     }
 
     /// The blobs that named images consist of.
@@ -140,10 +134,4 @@ extension Store {
             removeTree("\(root)/logs/\(String(decoding: item.name, as: UTF8.self))")
         }
     }
-}
-
-/// Pruning would take away what running builds stand on.
-public struct BuildsRunning: Error, Sendable, CustomStringConvertible {
-    /// One sentence: why, and what to do.
-    public var description: String { "a build is running with this state directory; prune when it has ended" }
 }

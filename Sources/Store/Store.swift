@@ -15,6 +15,7 @@ public final class Store: Sendable {
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
+    private let hasNewLayers = Mutex(false)
 
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     /// - Throws: ``HostFileError`` or ``DatabaseError``.
@@ -28,6 +29,9 @@ public final class Store: Sendable {
         }
         chmod(self.root, 0o711)
         images = try ImageLayout(creating: "\(self.root)/images")
+        // Switching a new database to its journal mode is the one thing that SQLite does not wait for.
+        let lock = try FileLock.wait(for: "\(self.root)/locks/open")
+        defer { withExtendedLifetime(lock) {} }
         database = try Database(path: "\(self.root)/cache.sqlite", schema: Self.schema)
         try WorkDirectory.removeAbandoned(in: "\(self.root)/tmp")
     }
@@ -58,6 +62,12 @@ public final class Store: Sendable {
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lock(_ name: String) throws(HostFileError) -> FileLock {
         try FileLock.wait(for: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+    }
+
+    /// Keeps `prune` from taking away what a build is using, as long as the value lives.
+    /// - Throws: ``HostFileError`` where it cannot be had.
+    public func holdForBuild() throws(HostFileError) -> FileLock {
+        try FileLock.wait(for: "\(root)/locks/use", shared: true)
     }
 
     /// Takes a lock by name if nobody has it; `nil` otherwise.
@@ -222,6 +232,17 @@ public final class Store: Sendable {
             ]
         )
         known.withLock { $0[record.diffID] = record }
+        hasNewLayers.withLock { $0 = true }
+    }
+
+    /// Sees to it that new layers are on the disk before an image names them, so that a power cut breaks no image.
+    /// - Throws: ``FileError`` where the disk does not take them.
+    public func synchronize() throws {
+        let isNeeded = hasNewLayers.withLock { isNeeded in
+            defer { isNeeded = false }
+            return isNeeded
+        }
+        if isNeeded { try Directory(path: images.path).synchronizeFileSystem() }
     }
 
     /// The digest over a layer's tree without times and contents, where it was kept.

@@ -18,7 +18,7 @@ def member(name: str, kind=tarfile.REGTYPE, link: str = "", mode: int = 0o644) -
 class Context(Case):
     def test_missing_sources_are_named(self):
         self.files({"there.txt": "x"})
-        for source in ("absent.txt", "absent/", "*.absent", "there.txt absent.txt"):
+        for source in ("absent.txt", "absent/", "there.txt absent.txt"):
             with self.subTest(source):
                 self.assertMentions(self.build(f"FROM scratch\nCOPY {source} /d/\n", expect=1), "absent")
 

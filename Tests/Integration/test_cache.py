@@ -234,9 +234,11 @@ class AtOnce(Case):
             self.assertEqual(self.finish(process, output).text("/copy"), f"{number}\n")
 
     def test_prune_beside_a_build(self):
+        """It either frees what nobody uses, or says that it has to wait: the build goes on all the same."""
         buildfile = "FROM busybox\n" + "".join(f"RUN echo {n} > /{n}\n" for n in range(12))
         process, output, _ = self.start(buildfile)
         while process.poll() is None:
             pruned = self.run_swbuild("prune")
-            self.assertEqual(pruned.status, 0, pruned.stderr)
+            if pruned.status != 0:
+                self.assertMentions(pruned, "running")
         self.assertEqual(self.finish(process, output).text("/11"), "11\n")

@@ -3,12 +3,13 @@ import json
 
 from support import Case, Layout, base_layout
 
-BUILDFILE = """
+BUILDFILE = r"""
 FROM busybox
 LABEL org.example.word="some words"
 ENV KEY=value
-RUN mkdir -p /data/deep && echo one > /data/deep/file && ln -s deep/file /data/link && ln /data/deep/file /data/hard
-RUN chmod 4711 /data/deep/file && chown 1000:1001 /data && rm /etc/group
+RUN mkdir -p /data/deep && echo one > /data/deep/file && ln -s deep/file /data/link && ln /data/deep/file /data/hard \
+    && chmod 4711 /data/deep/file
+RUN chown 1000:1001 /data && rm /etc/group
 COPY --chmod=600 text.txt /text.txt
 WORKDIR /data
 ENTRYPOINT ["/bin/cat"]

@@ -74,7 +74,8 @@ import Testing
         let scratch = try Scratch()
         let isWhole = hostile.says != "ends before"
         let limits = LayerLimits(maxEntries: 5, maxBytes: 100_000)
-        let before = try shell("cd \(scratch.path) && mkdir out && find /tmp -maxdepth 1 -name x")
+        // What the cases that lead out would make.
+        let before = try shell("ls -d /tmp/x 2>/dev/null || true")
         for form in [ApplyOptions.Form.overlay(attributePrefix: "trusted.overlay."), .flat] {
             let options = ApplyOptions(form: form, limits: limits)
             let error = #expect(throws: LayerError.self) {
@@ -83,7 +84,7 @@ import Testing
             #expect(error?.description.contains(hostile.says) == true, "\(error?.description ?? "")")
             #expect(try shell("cd \(scratch.path) && rm -rf out && ls") == "raw.tar\n")
         }
-        #expect(try shell("find /tmp -maxdepth 1 -name x") == before)
+        #expect(try shell("ls -d /tmp/x 2>/dev/null || true") == before)
     }
 
     @Test func symlinksOfATreeAreNotFollowed() throws {

@@ -144,25 +144,22 @@ import Testing
         )
         try store.images.tag(try image([kept]), as: "a:1")
         try age(hours: 10)
-        _ = try withoutBuilds(work) { try store.prune(keepingHours: 1) }
+        _ = try store.prune(keepingHours: 1)
         #expect(HostFile.exists(store.images.blobPath(kept.digest)))
         #expect(!HostFile.exists(store.images.blobPath(dropped.digest)))
     }
 
-    /// Lets go of a build's directory as its end would.
-    private func withoutBuilds<Value>(_ work: WorkDirectory, _ body: () throws -> Value) throws -> Value {
-        unlink("\(work.path).lock")
-        return try body()
-    }
-
-    @Test func refusesWhileABuildRuns() throws {
+    @Test func waitsForRunningBuilds() async throws {
         let layer = try layer("a")
-        let work = try store.makeWorkDirectory()
-        try withExtendedLifetime(work) {
-            let error = #expect(throws: BuildsRunning.self) { try store.prune(keepingHours: nil) }
-            #expect(error?.description.contains("a build is running") == true)
-        }
+        var hold: FileLock? = try store.holdForBuild()
+        #expect(hold != nil)
+        #expect(try withExtendedLifetime(try scratch.store().holdForBuild()) { true }, "builds do not wait for builds")
+        let pruning = Task.detached { [store] in try store.prune(keepingHours: nil) }
+        while try !scratch.text("/proc/locks").contains("->") { sched_yield() }
         #expect(try isComplete(layer))
+        hold = nil
+        #expect(try await pruning.value > 0)
+        #expect(try !isComplete(layer))
     }
 
     @Test func usageCountsWhatIsThere() throws {

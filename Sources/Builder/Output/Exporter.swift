@@ -2,12 +2,10 @@ import Glibc
 import LayerDiff
 import OCI
 import Store
-import SystemPackage
 
 /// Writes a built image where `--output` wants it.
 struct Exporter {
     let store: Store
-    let work: WorkDirectory
     let image: BuiltImage
     let tags: [ImageReference]
 
@@ -107,15 +105,7 @@ struct Exporter {
 
     private func writeTree(_ path: String) throws {
         try HostFile.createDirectories(path)
-        let temporary = work.unique("root")
-        let file = try create(temporary)
-        defer { unlink(temporary) }
-        try file.withDescriptor { tar in
-            _ = try LayerWriter.begin(rootEntries(), blob: tar, options: plainOptions).finish()
-            lseek(tar.rawValue, 0, SEEK_SET)
-            let options = ApplyOptions(form: .flat, allowDevices: true)
-            _ = try LayerReader.apply(tar, to: Directory(path: path), options: options)
-        }
+        try TreeWriter.write(rootEntries(), to: path)
     }
 
     // MARK: Parts

@@ -2,6 +2,8 @@
 public enum ProgressEvent: Sendable {
     /// A step begins; steps taken from the cache begin and finish at once.
     case started(step: Int, name: String)
+    /// A step that ran before is not in the cache now, for this reason.
+    case missed(step: Int, reason: String)
     /// A piece of a step's output, whole lines without their line ends.
     case output(step: Int, line: String)
     case finished(step: Int, cached: Bool, seconds: Double)

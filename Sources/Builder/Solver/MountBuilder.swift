@@ -134,27 +134,12 @@ struct MountBuilder {
             guard !node.entry.path.isRoot else { return }
             entries.append(LayerEntry(entry: node.entry, content: try content(of: node, in: tree)))
         }
-        try unpack(entries, into: directory)
+        try TreeWriter.write(entries, to: directory)
         return directory
     }
 
     private func content(of node: SourceNode, in tree: any SourceTree) throws -> ContentSource {
         if case .file = node.entry.kind { try tree.content(node) } else { .none }
-    }
-
-    /// Writes entries as files, by way of a tar: the one place that knows how to set every attribute.
-    private func unpack(_ entries: [LayerEntry], into directory: String) throws {
-        let path = runner.environment.work.unique("tar")
-        let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard raw >= 0 else { throw HostFileError("create", path, code: errno) }
-        let file = OwnedDescriptor(owning: raw, path: path)
-        defer { unlink(path) }
-        let sorted = entries.sorted { $0.entry.path < $1.entry.path }
-        try file.withDescriptor { tar in
-            _ = try LayerWriter.begin(sorted, blob: tar, options: LayerOptions(compression: .none)).finish()
-            lseek(raw, 0, SEEK_SET)
-            _ = try LayerReader.apply(tar, to: Directory(path: directory), options: ApplyOptions(form: .flat))
-        }
     }
 
     // MARK: Caches
@@ -204,7 +189,7 @@ struct MountBuilder {
     }
 
     private func prepare(_ path: String, cache: MountSpec.Cache, seed: [LayerEntry]) throws {
-        if !seed.isEmpty { try unpack(seed, into: path) }
+        if !seed.isEmpty { try TreeWriter.write(seed, to: path) }
         guard chown(path, cache.uid, cache.gid) == 0, chmod(path, mode_t(cache.mode)) == 0 else {
             throw HostFileError("set the attributes of", path, code: errno)
         }

@@ -1,5 +1,6 @@
 import Exec
 import LayerDiff
+import Logging
 import OCI
 import Store
 import Synchronization
@@ -52,6 +53,8 @@ struct Solver {
 
     private func run(_ id: NodeID, _ states: [NodeID: StepState]) async -> Event {
         let node = graph.nodes[id.index]
+        // An empty base is nothing that anybody waits for.
+        if node.operation == .scratch { return .done(id, .base([]), nil) }
         environment.progress.emit(.started(step: id.index, name: node.display.name))
         do {
             let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)
@@ -85,6 +88,7 @@ final class StepEnvironment: Sendable {
     let work: WorkDirectory
     let cancellation: Cancellation
     let progress: any ProgressSink
+    let logger: Logger
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
     /// The build's moment: now, or what SOURCE_DATE_EPOCH says.
@@ -100,6 +104,7 @@ final class StepEnvironment: Sendable {
         self.work = work
         cancellation = parts.cancellation
         progress = parts.progress
+        logger = parts.logger
         secrets = parts.secrets
         sshAgents = parts.sshAgents
         now = parts.now
@@ -112,6 +117,7 @@ final class StepEnvironment: Sendable {
     struct Parts {
         var cancellation: Cancellation
         var progress: any ProgressSink
+        var logger: Logger
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
         var now: Int64

@@ -2,6 +2,7 @@ import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
+import Logging
 import OCI
 import Store
 
@@ -142,6 +143,12 @@ extension StepRunner {
             output.add(bytes, from: stream)
         }
         output.finish()
+        environment.logger.debug(
+            """
+            \(node.display.name): \(outcome.status), user \(outcome.userTime) µs, system \(outcome.systemTime) µs, \
+            peak memory \(outcome.peakMemory) bytes
+            """
+        )
         guard outcome.status == .exited(0) else {
             if environment.cancellation.isCancelled { throw BuildError.cancelled }
             throw BuildError.command(

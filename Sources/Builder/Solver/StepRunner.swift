@@ -2,6 +2,7 @@ import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
+import Logging
 import OCI
 import Store
 
@@ -38,10 +39,14 @@ struct StepRunner: Sendable {
     }
 
     private func useImage(_ image: ResolvedImage) throws -> StepState {
-        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) {
+        let start = Clock.now()
+        var state = StepState.base(image.config.diffIDs)
+        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil {
             _ = try store.importLayer(layer, diffID: diffID, from: image.layout)
+            state.isCached = false
         }
-        return .base(image.config.diffIDs)
+        if !state.isCached { state.seconds = Clock.now() - start }
+        return state
     }
 
     // MARK: The cache
@@ -67,16 +72,20 @@ struct StepRunner: Sendable {
         make: () throws -> Produced
     ) throws -> Outcome {
         let ignores = ignoresCache || node.display.ignoresCache
+        let logger = environment.logger
+        logger.debug("\(node.display.name): key \(key.identity.key), parent \(key.identity.parent?.description ?? "none")")
         if !ignores, let hit = try lookUp(key, base) { return hit }
         let lock = StepLock(try store.lock("step \(key.identity.key) \(key.identity.parent?.description ?? "-")"))
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
+        if !ignores { try explainMiss(key) }
         let start = Clock.now()
         let produced = try make()
         let index = LayerIndex(produced.entries.map(\.entry))
         let seconds = Clock.now() - start
         if let same = try earlierLayer(like: produced, index: index, definition: key.identity.definition) {
+            logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
             if let upper = produced.upper { removeTree(upper) }
             let record = StepRecord(
                 identity: key.identity,
@@ -100,6 +109,12 @@ struct StepRunner: Sendable {
         return Outcome(
             state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
         )
+    }
+
+    private func explainMiss(_ key: Key) throws {
+        let earlier = try store.records(ofDefinition: key.identity.definition, limit: 4)
+        guard let reason = MissReason.explain(key.identity, fields: key.fields, earlier: earlier) else { return }
+        environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
     /// Output cut-off: a layer that the same instruction left before, with the same tree but for times.
@@ -138,6 +153,7 @@ struct StepRunner: Sendable {
         try store.keep(pending.index, of: pending.diffID)
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }
+        environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
         let seconds = Clock.now() - start
         let created = environment.now
         let record = StepRecord(

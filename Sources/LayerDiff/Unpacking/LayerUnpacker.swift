@@ -88,9 +88,11 @@ final class LayerUnpacker {
         if let known = nodes.knownParent(parent) {
             return NodeMaker.Spot(directory: known, name: Array(path.name), path: path)
         }
+        if let directory = try wrapped({ () throws(FileError) in try nodes.openParent(parent) }) {
+            return NodeMaker.Spot(directory: directory, name: Array(path.name), path: path)
+        }
         try ensureDirectory(parent)
-        let directory = try wrapped { () throws(FileError) in try nodes.openParent(parent) }
-        return NodeMaker.Spot(directory: directory, name: Array(path.name), path: path)
+        return try spot(for: path)
     }
 
     /// Makes `path` a directory, and all that is above it, where it is none.

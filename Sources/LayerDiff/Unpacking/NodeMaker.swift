@@ -31,10 +31,13 @@ final class NodeMaker {
         return parent?.path == path ? parent?.directory : nil
     }
 
-    func openParent(_ path: ContainerPath) throws(FileError) -> Directory {
+    /// Opens the directory at `path` and remembers it; `nil` if there is none that is reached through directories only.
+    func openParent(_ path: ContainerPath) throws(FileError) -> Directory? {
         if path.isRoot { return root }
-        let flags = CInt(CSHIMS_O_PATH) | O_DIRECTORY | O_CLOEXEC
-        let directory = Directory(owning: try root.open(path, flags, .beneath), place: root.display(path))
+        let raw = root.tryOpen(path, CInt(CSHIMS_O_PATH) | O_DIRECTORY | O_CLOEXEC, .beneath)
+        if raw == -ENOENT || raw == -ENOTDIR || raw == -ELOOP { return nil }
+        guard raw >= 0 else { throw FileError("open", root.display(path), negated: Int(raw)) }
+        let directory = Directory(owning: raw, place: root.display(path))
         parent = (path, directory)
         return directory
     }

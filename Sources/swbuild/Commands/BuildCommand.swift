@@ -2,6 +2,7 @@ import ArgumentParser
 import Builder
 import Exec
 import Glibc
+import Logging
 import OCI
 
 struct BuildCommand: AsyncParsableCommand {
@@ -35,6 +36,9 @@ struct BuildCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Shows no progress and prints the image's digest alone.")
     var quiet = false
 
+    @Flag(name: .long, help: "Logs keys, layers and what steps used, for finding faults.")
+    var debug = false
+
     func validate() throws {
         guard NetworkMode(rawValue: network) != nil else {
             throw ValidationError("--network \(network): expected default, none or host")
@@ -45,14 +49,25 @@ struct BuildCommand: AsyncParsableCommand {
     func run() async throws {
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         do {
-            let inputs = try source.load(in: Console.workingDirectory)
+            var request = try makeRequest()
+            let inputs = try InputLoader(
+                file: source.file,
+                context: source.context,
+                directory: Console.workingDirectory,
+                temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp"
+            ).load()
             defer { inputs.discard() }
-            let request = try makeRequest(inputs)
+            inputs.fill(&request)
             reporter.sourceName = request.buildFileName
             reporter.source = request.buildFile
             let cancellation = Cancellation()
             Signals.cancelOnInterrupt(cancellation)
-            let builder = ImageBuilder(store: try global.openStore(), progress: reporter.sink, cancellation: cancellation)
+            let builder = ImageBuilder(
+                store: try global.openStore(),
+                progress: reporter.sink,
+                cancellation: cancellation,
+                logger: logger
+            )
             let built = try await builder.build(request)
             reporter.finish()
             try result.write(built, quiet: quiet)
@@ -62,12 +77,16 @@ struct BuildCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeRequest(_ inputs: BuildInputs) throws -> BuildRequest {
+    private var logger: Logger {
+        var logger = Logger(label: "swbuild") { label -> any LogHandler in
+            if debug { StreamLogHandler.standardError(label: label) } else { SwiftLogNoOpLogHandler() }
+        }
+        logger.logLevel = .debug
+        return logger
+    }
+
+    private func makeRequest() throws -> BuildRequest {
         var request = BuildRequest()
-        request.buildFileName = inputs.buildFileName
-        request.buildFile = inputs.buildFile
-        request.contextPath = inputs.contextPath
-        request.ignoreFile = inputs.ignoreFile
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         if noCache {

@@ -8,6 +8,8 @@ final class JSONProgress: ProgressSink {
             switch event {
             case .started(let step, let name):
                 ["event": .string("started"), "step": .integer(Int64(step + 1)), "name": .string(name)]
+            case .missed(let step, let reason):
+                ["event": .string("missed"), "step": .integer(Int64(step + 1)), "reason": .string(reason)]
             case .output(let step, let line):
                 ["event": .string("output"), "step": .integer(Int64(step + 1)), "line": .string(line)]
             case .finished(let step, let cached, let seconds):

@@ -10,6 +10,7 @@ final class PlainProgress: ProgressSink {
         case .started(let step, let name):
             started.withLock { $0[step] = name }
             Console.note("#\(step + 1) \(Self.firstLine(name))")
+        case .missed(let step, let reason): Console.note("#\(step + 1) not cached: \(reason)")
         case .output(let step, let line): Console.note("#\(step + 1) | \(line)")
         case .finished(let step, true, _): Console.note("#\(step + 1) CACHED")
         case .finished(let step, false, let seconds): Console.note("#\(step + 1) DONE \(Self.time(seconds))")

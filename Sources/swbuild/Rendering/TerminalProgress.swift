@@ -6,6 +6,7 @@ import Synchronization
 final class TerminalProgress: ProgressSink {
     private struct State {
         var names: [Int: String] = [:]
+        var reasons: [Int: String] = [:]
         var running: [Int] = []
         var lastOutput = ""
         var isStatusShown = false
@@ -19,6 +20,7 @@ final class TerminalProgress: ProgressSink {
             case .started(let step, let name):
                 state.names[step] = PlainProgress.firstLine(name)
                 state.running.append(step)
+            case .missed(let step, let reason): state.reasons[step] = reason
             case .output(_, let line): state.lastOutput = line
             case .finished(let step, let cached, let seconds):
                 let time = cached ? "CACHED" : PlainProgress.time(seconds)
@@ -40,6 +42,7 @@ final class TerminalProgress: ProgressSink {
         state.running.removeAll { $0 == step }
         state.lastOutput = ""
         print(line, &state)
+        if let reason = state.reasons.removeValue(forKey: step) { print("      not cached: \(reason)", &state) }
     }
 
     private static func print(_ line: String, _ state: inout State) {

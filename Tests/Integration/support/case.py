@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -59,7 +60,9 @@ class Case(unittest.TestCase):
     """A test with a directory, a context and a state directory of its own."""
 
     def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="swbuild-test-"))
+        # Hexadecimal: tools that make a reference of a path accept no name that ends in an underscore.
+        self.directory = pathlib.Path(tempfile.gettempdir()) / f"swbuild-test-{secrets.token_hex(6)}"
+        self.directory.mkdir(mode=0o700)
         self.addCleanup(shutil.rmtree, self.directory, True)
         self.context = self.directory / "context"
         self.context.mkdir()
@@ -121,7 +124,7 @@ class Case(unittest.TestCase):
     def _end(process: subprocess.Popen) -> None:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate()  # closes the pipes, too
 
     # --- asserting ----------------------------------------------------------------------
 

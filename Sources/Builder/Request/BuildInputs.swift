@@ -1,30 +1,60 @@
-import Builder
 import Glibc
 import LayerDiff
 import OCI
 import Store
 
-/// The build file and the context that the command line names, found and read.
-struct BuildInputs {
-    var buildFileName: String
-    var buildFile: [UInt8]
-    var contextPath: String?
-    var ignoreFile: IgnoreFile?
+/// The build file and the context that a caller names, found and read.
+public struct BuildInputs: Sendable {
+    public private(set) var buildFileName: String
+    public private(set) var buildFile: [UInt8]
+    public private(set) var contextPath: String?
+    public private(set) var ignoreFile: IgnoreFile?
     /// Where a context from standard input was unpacked.
     fileprivate var temporary: String?
 
-    static let largestBuildFile = 64 << 20
+    fileprivate init(buildFileName: String, buildFile: [UInt8], contextPath: String?, ignoreFile: IgnoreFile? = nil) {
+        self.buildFileName = buildFileName
+        self.buildFile = buildFile
+        self.contextPath = contextPath
+        self.ignoreFile = ignoreFile
+    }
+
+    /// Hands what was read to a request.
+    public func fill(_ request: inout BuildRequest) {
+        request.buildFileName = buildFileName
+        request.buildFile = buildFile
+        request.contextPath = contextPath
+        request.ignoreFile = ignoreFile
+    }
 
     /// Removes what was unpacked.
-    func discard() {
+    public func discard() {
         if let temporary { removeTree(temporary) }
     }
 }
 
-extension BuildSourceOptions {
+/// Finds and reads what a build is made from.
+public struct InputLoader: Sendable {
+    private let file: String?
+    private let context: String
+    private let directory: String
+    private let temporaryDirectory: String
+    private static let largestBuildFile = 64 << 20
+
+    /// A loader for a build file (`-` for standard input, `nil` for the context's own) and a context (`-` too).
+    ///
+    /// Relative paths are taken from `directory`; a context from standard input is unpacked in `temporaryDirectory`.
+    public init(file: String?, context: String, directory: String, temporaryDirectory: String) {
+        self.file = file
+        self.context = context
+        self.directory = directory
+        self.temporaryDirectory = temporaryDirectory
+    }
+
     /// Finds and reads the build file and its ignore file.
-    func load(in directory: String) throws -> BuildInputs {
-        if context == "-" { return try loadFromStandardInput(in: directory) }
+    /// - Throws: ``HostFileError``, ``LayerError`` for a damaged tar, ``MalformedOption``, ``NoBuildFile``.
+    public func load() throws -> BuildInputs {
+        if context == "-" { return try loadFromStandardInput() }
         for scheme in ["http://", "https://", "git://", "ssh://", "git@"] where context.hasPrefix(scheme) {
             throw MalformedOption(
                 option: "the context",
@@ -35,11 +65,10 @@ extension BuildSourceOptions {
         let path = absolute(context, in: directory)
         guard let resolved = realpath(path, nil) else { throw HostFileError("open the build context", path, code: errno) }
         defer { free(resolved) }
-        let contextPath = String(cString: resolved)
-        return try load(contextPath: contextPath, in: directory)
+        return try load(contextPath: String(cString: resolved))
     }
 
-    private func load(contextPath: String, in directory: String) throws -> BuildInputs {
+    private func load(contextPath: String) throws -> BuildInputs {
         var information = stat()
         guard stat(contextPath, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
             throw HostFileError("open the build context", contextPath, code: ENOTDIR)
@@ -48,7 +77,7 @@ extension BuildSourceOptions {
             throw HostFileError("open the build context", contextPath, code: errno)
         }
         if file == "-" {
-            let bytes = try HostFile.read(descriptor: 0, named: "standard input", limit: BuildInputs.largestBuildFile)
+            let bytes = try HostFile.read(descriptor: 0, named: "standard input", limit: Self.largestBuildFile)
             return BuildInputs(
                 buildFileName: "-",
                 buildFile: bytes,
@@ -59,7 +88,7 @@ extension BuildSourceOptions {
         let name = try file.map { absolute($0, in: directory) } ?? defaultFile(in: contextPath)
         return BuildInputs(
             buildFileName: file ?? name,
-            buildFile: try HostFile.read(name, limit: BuildInputs.largestBuildFile),
+            buildFile: try HostFile.read(name, limit: Self.largestBuildFile),
             contextPath: contextPath,
             ignoreFile: try ignoreFile(beside: name, contextPath: contextPath)
         )
@@ -81,11 +110,11 @@ extension BuildSourceOptions {
     }
 
     /// A tar on standard input is a context; anything else is a build file that has none.
-    private func loadFromStandardInput(in directory: String) throws -> BuildInputs {
+    private func loadFromStandardInput() throws -> BuildInputs {
         guard file != "-" else {
             throw MalformedOption(option: "-f", value: "-", expected: "a file, since the context is standard input too")
         }
-        let template = "\(Console.environment("TMPDIR") ?? "/tmp")/swbuild-context-XXXXXX"
+        let template = "\(temporaryDirectory)/swbuild-context-XXXXXX"
         var name = Array(template.utf8CString)
         guard mkdtemp(&name) != nil else { throw HostFileError("create a directory in", template, code: errno) }
         let temporary = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -101,15 +130,24 @@ extension BuildSourceOptions {
         let input = try spool(to: "\(temporary)/input")
         let spooled = try Directory(path: temporary)
         guard try Archive.isArchive(spooled, ContainerPath("input")) else {
-            let bytes = try HostFile.read("\(temporary)/input", limit: BuildInputs.largestBuildFile)
+            let bytes = try HostFile.read("\(temporary)/input", limit: Self.largestBuildFile)
             removeTree(temporary)
             return BuildInputs(buildFileName: "-", buildFile: bytes, contextPath: nil)
         }
         let context = "\(temporary)/context"
         try HostFile.createDirectories(context)
-        _ = try Archive.extract(input, into: Directory(path: context), limits: LayerLimits())
+        let members = "\(temporary)/members"
+        try HostFile.createDirectories(members)
+        let archive = try Archive.extract(input, into: Directory(path: members), limits: LayerLimits())
+        try TreeWriter.write(archive.entries.filter { !$0.entry.path.isRoot }, to: context)
+        removeTree(members)
         unlink("\(temporary)/input")
-        var inputs = try load(contextPath: context, in: context)
+        var inputs = try InputLoader(
+            file: file,
+            context: context,
+            directory: context,
+            temporaryDirectory: temporaryDirectory
+        ).load(contextPath: context)
         inputs.temporary = temporary
         return inputs
     }
@@ -132,10 +170,12 @@ extension BuildSourceOptions {
 }
 
 /// A context without a build file.
-struct NoBuildFile: Error, CustomStringConvertible {
-    let context: String
+public struct NoBuildFile: Error, Sendable, CustomStringConvertible {
+    /// The context's directory.
+    public let context: String
 
-    var description: String {
+    /// One sentence: what is missing where, and what to do.
+    public var description: String {
         "there is no Buildfile, Dockerfile or Containerfile in \(context); name the build file with -f"
     }
 }

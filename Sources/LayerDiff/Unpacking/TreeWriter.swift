@@ -1,0 +1,32 @@
+import Glibc
+import SystemPackage
+
+/// Writes entries as files of a directory.
+public enum TreeWriter {
+    /// Makes a tree of `entries` (in any order) in an empty directory, by way of a nameless tar beside it: unpacking is
+    /// the one place that knows how to set every attribute in the right order.
+    /// - Throws: ``LayerError`` when a content cannot be read or something cannot be made.
+    public static func write(_ entries: [LayerEntry], to directory: String) throws(LayerError) {
+        let name = "\(directory)/.swbuild-\(UInt64.random(in: 0...UInt64.max))"
+        let raw = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        guard raw >= 0 else {
+            throw LayerError(
+                .file(FileError(operation: "create a file in", path: directory, errno: Errno(rawValue: errno)))
+            )
+        }
+        unlink(name)
+        let tar = OwnedDescriptor(owning: raw, path: directory)
+        try withExtendedLifetime(tar) { () throws(LayerError) in
+            let sorted = entries.sorted { $0.entry.path < $1.entry.path }
+            let options = LayerOptions(compression: .none)
+            _ = try LayerWriter.begin(sorted, blob: tar.fileDescriptor, options: options).finish()
+            lseek(raw, 0, SEEK_SET)
+            let target = try LayerError.wrapping { () throws(FileError) in try Directory(path: directory) }
+            _ = try LayerReader.apply(
+                tar.fileDescriptor,
+                to: target,
+                options: ApplyOptions(form: .flat, allowDevices: true)
+            )
+        }
+    }
+}
