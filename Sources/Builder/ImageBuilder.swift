@@ -141,7 +141,7 @@ extension IgnoreFile {
 /// Source: reproducible-builds.org, "SOURCE_DATE_EPOCH specification".
 enum SourceDateEpoch {
     static func parse(_ text: String) throws -> Int64 {
-        guard let seconds = Int64(text), seconds >= 0, seconds <= 253_402_300_799 else {
+        guard let seconds = Int64(text), text.first != "+", seconds >= 0, seconds <= 253_402_300_799 else {
             throw MalformedOption(
                 option: "SOURCE_DATE_EPOCH",
                 value: text,

@@ -6,6 +6,15 @@ import Testing
 
 @testable import Store
 
+/// Counts from several threads.
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increment() { count.withLock { $0 += 1 } }
+}
+
 @Suite struct LayerTests {
     let scratch: StoreScratch
     let store: Store
@@ -197,12 +206,12 @@ import Testing
     // MARK: Cache mounts
 
     @Test func aCacheMountIsPreparedOnce() async throws {
-        let counter = Mutex(0)
+        let counter = Counter()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask { [scratch] in
                     let path = try scratch.store().cacheMount("id", name: "id") { directory in
-                        counter.withLock { $0 += 1 }
+                        counter.increment()
                         try HostFile.write(Array("ready".utf8), to: "\(directory)/file")
                     }
                     guard HostFile.exists("\(path)/file") else { throw HostFileError("find", path, code: ENOENT) }
@@ -210,7 +219,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        #expect(counter.withLock { $0 } == 1)
+        #expect(counter.value == 1)
     }
 
     @Test(arguments: ["../../x", "/etc", "", ".", "a/b", "a\nb", "\u{e9}"])

@@ -24,6 +24,15 @@ enum ModeChange: Sendable, Hashable {
             case .other: 0
             }
         }
+
+        /// The special bit that an assignment takes away: set-user-ID, set-group-ID, sticky.
+        func special(isDirectory: Bool) -> UInt16 {
+            switch self {
+            case .user: isDirectory ? 0 : 0o4000
+            case .group: isDirectory ? 0 : 0o2000
+            case .other: 0o1000
+            }
+        }
     }
 
     /// Parses the value; `nil` where it is neither form.
@@ -62,7 +71,12 @@ enum ModeChange: Sendable, Hashable {
             let operation = bytes[index]
             index += 1
             let start = index
-            while index < bytes.count, "rwxXstugo".utf8.contains(bytes[index]) { index += 1 }
+            // Permissions, or one class to copy them from.
+            if index < bytes.count, "ugo".utf8.contains(bytes[index]) {
+                index += 1
+            } else {
+                while index < bytes.count, "rwxXst".utf8.contains(bytes[index]) { index += 1 }
+            }
             result.append(Clause(classes: classes, operation: operation, permissions: Array(bytes[start..<index])))
         }
         return result.isEmpty ? nil : result
@@ -102,7 +116,7 @@ enum ModeChange: Sendable, Hashable {
                 case UInt8(ascii: "s"):
                     if affected == .user { special |= 0o4000 }
                     if affected == .group { special |= 0o2000 }
-                case UInt8(ascii: "t"): special |= 0o1000
+                case UInt8(ascii: "t"): if affected == .other { special |= 0o1000 }
                 case UInt8(ascii: "u"): bits |= mode >> 6 & 7
                 case UInt8(ascii: "g"): bits |= mode >> 3 & 7
                 default: bits |= mode & 7
@@ -112,7 +126,8 @@ enum ModeChange: Sendable, Hashable {
             switch clause.operation {
             case UInt8(ascii: "+"): result |= change
             case UInt8(ascii: "-"): result &= ~change
-            default: result = result & ~(7 << affected.shift) | change
+            // Each class owns one of the special bits; a directory keeps its set-ID bits, as with GNU's chmod.
+            default: result = result & ~(7 << affected.shift | affected.special(isDirectory: isDirectory)) | change
             }
         }
         return result

@@ -89,7 +89,7 @@ public struct Planner {
         var needed: Set<Int> = [target]
         var waiting = [target]
         while let index = waiting.popLast() {
-            for name in try referencedNames(of: file.stages[index]) {
+            for name in try referencedNames(of: file.stages[index]) where namedContext(name) == nil {
                 let found = stageIndex(named: name) ?? Int(name)
                 guard let found, found < index, found >= 0, needed.insert(found).inserted else { continue }
                 waiting.append(found)

@@ -96,6 +96,9 @@ extension NamedContext {
             tag = String(path[path.index(after: colon)...])
             path = path[..<colon]
         }
+        guard !path.isEmpty else {
+            throw MalformedOption(option: "--build-context", value: option, expected: "a directory after oci-layout://")
+        }
         return .layout(path: absolute(String(path), in: directory), tag: tag, digest: digest)
     }
 }
@@ -125,6 +128,7 @@ extension Secret {
         let variable = fields.take("env")
         guard let id = fields.take("id"), !id.isEmpty else { throw failure("id=ID,src=FILE or id=ID,env=NAME") }
         if let unknown = fields.fields.first { throw failure("id, src and env only, not '\(unknown.key)'") }
+        guard file != "", variable != "" else { throw failure("a name after src= or env=") }
         self.id = id
         switch (type, file, variable) {
         case (nil, let file?, nil), ("file", let file?, nil): source = .file(absolute(file, in: directory))
@@ -144,6 +148,7 @@ extension OutputSpec {
         func failure(_ expected: String) -> MalformedOption {
             MalformedOption(option: "--output", value: text, expected: expected)
         }
+        guard !text.isEmpty else { throw failure("DIR or type=…,dest=PATH") }
         guard text.contains("=") else {
             let isStream = text == "-"
             self.init(
@@ -172,6 +177,8 @@ extension OutputSpec {
         case "local": kind = .local
         default: throw failure("type=oci, docker, tar or local")
         }
+        let isDirectory = kind == .local || kind == .oci(tar: false)
+        guard destination != "-" || !isDirectory else { throw failure("a directory's path, not standard output") }
         self.init(
             kind: kind,
             destination: destination == "-" ? "-" : absolute(destination, in: directory),

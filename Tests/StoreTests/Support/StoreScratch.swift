@@ -50,6 +50,17 @@ final class StoreScratch: Sendable {
         return record
     }
 
+    /// Comes back when somebody waits for the lock on `path`, of this process or another.
+    func waitForWaiter(on path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw Errno(rawValue: errno) }
+        while true {
+            let locks = try text("/proc/locks").split(separator: "\n")
+            if locks.contains(where: { $0.contains("->") && $0.contains(":\(status.st_ino) ") }) { return }
+            sched_yield()
+        }
+    }
+
     /// The names in a directory below the root, sorted.
     func names(_ directory: String) throws -> [String] {
         try Directory(path: "\(root)/\(directory)").list(.root).map { String(decoding: $0.name, as: UTF8.self) }
