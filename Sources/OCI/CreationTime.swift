@@ -13,7 +13,7 @@ extension CreationTime: CustomStringConvertible {
     /// `2009-02-13T23:31:30Z`.
     public var description: String {
         let days = floorDivide(seconds, 86400)
-        let rest = seconds - days * 86400
+        let rest = (seconds % 86400 + 86400) % 86400
         let (year, month, day) = Self.civil(days: days)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
         var yearText = String(year)

@@ -114,14 +114,9 @@ private final class Counter: Sendable {
         #expect(directories.first?.hasSuffix(first.diffID.digest.hex) == true, "where it is topmost")
     }
 
-    @Test func severalThreadsUnpackOnce() async throws {
+    @Test func severalThreadsUnpackOnce() throws {
         let layer = try scratch.stored((0..<50).map { .file("f\($0)", "\($0)") }, in: store)
-        let paths = try await withThrowingTaskGroup(of: String.self) { group in
-            for _ in 0..<8 { group.addTask { [scratch] in try scratch.store().unpack([layer.diffID]) } }
-            var paths: Set<String> = []
-            for try await path in group { paths.insert(path) }
-            return paths
-        }
+        let paths = Set(try onThreads(8) { [scratch] _ in try scratch.store().unpack([layer.diffID]) })
         #expect(paths.count == 1)
         #expect(try scratch.names("layers").count == 1)
         #expect(try scratch.text("layers/\(layer.diffID.digest.hex)/f49") == "49")
@@ -205,19 +200,14 @@ private final class Counter: Sendable {
 
     // MARK: Cache mounts
 
-    @Test func aCacheMountIsPreparedOnce() async throws {
+    @Test func aCacheMountIsPreparedOnce() throws {
         let counter = Counter()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<8 {
-                group.addTask { [scratch] in
-                    let path = try scratch.store().cacheMount("id", name: "id") { directory in
-                        counter.increment()
-                        try HostFile.write(Array("ready".utf8), to: "\(directory)/file")
-                    }
-                    guard HostFile.exists("\(path)/file") else { throw HostFileError("find", path, code: ENOENT) }
-                }
+        try onThreads(8) { [scratch] _ in
+            let path = try scratch.store().cacheMount("id", name: "id") { directory in
+                counter.increment()
+                try HostFile.write(Array("ready".utf8), to: "\(directory)/file")
             }
-            try await group.waitForAll()
+            guard HostFile.exists("\(path)/file") else { throw HostFileError("find", path, code: ENOENT) }
         }
         #expect(counter.value == 1)
     }

@@ -31,37 +31,32 @@ import Testing
         #expect(try scratch.names("").contains("a") == false)
     }
 
-    @Test func waitersGetTheLockOneAfterAnother() async throws {
+    @Test func waitersGetTheLockOneAfterAnother() throws {
         let path = "\(scratch.path)/lock"
         let counter = "\(scratch.path)/counter"
         try HostFile.write(Array("0".utf8), to: counter)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<4 {
-                group.addTask {
-                    for _ in 0..<50 {
-                        let lock = try FileLock.wait(for: path)
-                        try withExtendedLifetime(lock) {
-                            let text = String(decoding: try HostFile.read(counter, limit: 10), as: UTF8.self)
-                            try HostFile.write(Array("\((Int(text) ?? 0) + 1)".utf8), to: counter)
-                        }
-                    }
+        try onThreads(4) { _ in
+            for _ in 0..<50 {
+                let lock = try FileLock.wait(for: path)
+                try withExtendedLifetime(lock) {
+                    let text = String(decoding: try HostFile.read(counter, limit: 10), as: UTF8.self)
+                    try HostFile.write(Array("\((Int(text) ?? 0) + 1)".utf8), to: counter)
                 }
             }
-            try await group.waitForAll()
         }
         #expect(try scratch.text(counter) == "200")
     }
 
     /// Whoever removes a lock's file while others wait for it must not leave them with a lock that nobody else sees.
-    @Test(.timeLimit(.minutes(1))) func aLockWhoseFileWasRemovedIsTakenAgain() async throws {
+    @Test func aLockWhoseFileWasRemovedIsTakenAgain() throws {
         let path = "\(scratch.path)/lock"
         var first: FileLock? = try FileLock.wait(for: path)
         #expect(first != nil)
-        let waiter = Task.detached { try FileLock.wait(for: path) }
+        let waiter = Background { try FileLock.wait(for: path) }
         try scratch.waitForWaiter(on: path)
         unlink(path)
         first = nil
-        let second = try await waiter.value
+        let second = try waiter.value()
         defer { withExtendedLifetime(second) {} }
         #expect(try FileLock.take(ifFree: path) == nil)
     }

@@ -115,29 +115,24 @@ import Testing
         #expect(try other.store().record(of: identity("a")) == nil, "what the message advises helps")
     }
 
-    @Test func severalStoresAtOnceLoseNothing() async throws {
+    @Test func severalStoresAtOnceLoseNothing() throws {
         let layer = try scratch.stored([.file("a")], in: store)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for worker in 0..<6 {
-                group.addTask { [scratch] in
-                    let store = try scratch.store()
-                    let work = try store.makeWorkDirectory()
-                    for step in 0..<30 {
-                        let identity = StepIdentity(
-                            key: digest("\(worker) \(step)"),
-                            definition: digest("\(step)"),
-                            parent: ChainID([layer.diffID])
-                        )
-                        try store.insert(
-                            StepRecord(identity: identity, diffID: layer.diffID, created: 1, seconds: 0, fields: [])
-                        )
-                        try store.touch([identity])
-                        guard try store.record(of: identity) != nil else { throw Lost(what: "\(worker) \(step)") }
-                    }
-                    guard HostFile.exists(work.path) else { throw Lost(what: "the work directory") }
-                }
+        try onThreads(6) { [scratch] worker in
+            let store = try scratch.store()
+            let work = try store.makeWorkDirectory()
+            for step in 0..<30 {
+                let identity = StepIdentity(
+                    key: digest("\(worker) \(step)"),
+                    definition: digest("\(step)"),
+                    parent: ChainID([layer.diffID])
+                )
+                try store.insert(
+                    StepRecord(identity: identity, diffID: layer.diffID, created: 1, seconds: 0, fields: [])
+                )
+                try store.touch([identity])
+                guard try store.record(of: identity) != nil else { throw Lost(what: "\(worker) \(step)") }
             }
-            try await group.waitForAll()
+            guard HostFile.exists(work.path) else { throw Lost(what: "the work directory") }
         }
         for step in 0..<30 {
             #expect(try store.records(ofDefinition: digest("\(step)"), limit: 10).count == 6)

@@ -82,7 +82,7 @@ import Testing
     @Test func theTreeIsWhatTheFileSays() async throws {
         let built = try await scratch.build(Self.file)
         let stack = try Store(root: "\(scratch.path)/root").stack(built.diffIDs)
-        let lines = try stack.flattened().filter { !$0.entry.path.isRoot }.map(\.entry.line)
+        let lines = stack.flattened().filter { !$0.entry.path.isRoot }.map(\.entry.line)
         #expect(
             lines == [
                 "d 755 0:0 /new", "- 644 0:0 /new/a", "d 755 0:0 /w", "- 755 0:0 /w/b", "l(b) 777 0:0 /w/l",

@@ -27,7 +27,7 @@ import Testing
         )
     }
 
-    private func digest(_ domain: String = "d", _ fields: [(String, [String])]) -> Digest {
+    private func digest(_ fields: [(String, [String])], domain: String = "d") -> Digest {
         var result = StepFields()
         for field in fields { result.set(field.0, field.1) }
         return result.digest(domain: domain)
@@ -35,7 +35,7 @@ import Testing
 
     @Test func differentFieldsNeverGiveTheSameBytes() {
         let all = [
-            digest([]), digest("e", []), digest([("a", [])]), digest([("a", [""])]), digest([("a", ["", ""])]),
+            digest([]), digest([], domain: "e"), digest([("a", [])]), digest([("a", [""])]), digest([("a", ["", ""])]),
             digest([("a", ["ab", "c"])]), digest([("a", ["a", "bc"])]), digest([("a", ["abc"])]),
             digest([("a", ["a"]), ("b", ["c"])]), digest([("a", ["a", "b", "c"])]), digest([("aa", ["b", "c"])]),
             digest([("b", ["c"]), ("a", ["a"])]), digest([("a", ["a\0b"])]), digest([("a", ["a", "b"])]),

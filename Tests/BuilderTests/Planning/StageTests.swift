@@ -189,12 +189,8 @@ import Testing
         #expect(plan.history == ["[ENV A=1]", "RUN /bin/sh -c trigger", "COPY . /src", "RUN /bin/sh -c own $A"])
         #expect(plan.result.config.runtime.onBuild == [])
         #expect(plan.runs.last?.environment.contains("A=1") == true)
-        let again = try self.plan("FROM base AS a\nFROM a\nRUN own\n", images)
+        let again = try BuilderTests.plan("FROM base AS a\nFROM a\nRUN own\n", images: images)
         #expect(again.runs.filter { $0.arguments.last == "trigger" }.count == 1, "only where the image is the base")
-    }
-
-    private func plan(_ text: String, _ images: FakeImages) throws -> BuildPlan {
-        try BuilderTests.plan(text, images: images)
     }
 
     @Test func aTriggerIsKeptForOthersAndDoesNothingHere() throws {
