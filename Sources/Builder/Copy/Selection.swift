@@ -78,8 +78,9 @@ struct Selector {
     private func target(of path: ContainerPath, isWildcard: Bool, text: String) throws -> SourceNode? {
         let resolved = try tree.resolve(path, followLast: true)
         if let node = try tree.node(resolved) { return node }
-        if isWildcard, try tree.node(path) == nil { return nil }
-        if try tree.node(path) != nil { throw CopyError.dangling(text, in: place) }
+        let isThere = try tree.node(tree.resolve(path, followLast: false)) != nil
+        if isWildcard, !isThere { return nil }
+        if isThere { throw CopyError.dangling(text, in: place) }
         throw CopyError.missing(text, in: place, hints: try hints(for: path))
     }
 

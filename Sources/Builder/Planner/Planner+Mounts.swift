@@ -77,6 +77,9 @@ extension Planner {
             )
         }
         try fields.finish(type: type?.value ?? "bind")
+        if let from, !spec.takesSource {
+            throw Diagnostic("a mount of type \(type?.value ?? "bind") has no field 'from'", at: from.range)
+        }
         guard spec.target != "/" else {
             throw Diagnostic("a mount's target cannot be the root directory", at: target?.range ?? mount.range)
         }
@@ -207,6 +210,16 @@ extension Planner {
         )
         let path = containerPath(target ?? "/run/buildkit/ssh_agent.0", in: state.workingDirectory)
         return MountSpec(target: path, kind: kind)
+    }
+}
+
+extension MountSpec {
+    /// Whether the mount can show files of a stage or image.
+    fileprivate var takesSource: Bool {
+        switch kind {
+        case .bind, .cache: true
+        case .tmpfs, .secret, .ssh: false
+        }
     }
 }
 

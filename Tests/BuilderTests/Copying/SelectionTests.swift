@@ -82,6 +82,17 @@ import Testing
         #expect(selection.groups.isEmpty)
     }
 
+    /// A link to a directory on the way is followed, also to find out that there is nothing.
+    @Test func nothingBehindALinkIsNoMatch() throws {
+        try scratch.link("context/dl", to: "d/sub")
+        let selection = try CopyStep.plain(["*/b.txt"], to: "/x").selection(from: scratch.context())
+        #expect(lines(selection) == ["file /b.txt"])
+        let error = #expect(throws: CopyError.self) {
+            try CopyStep.plain(["dl/none"], to: "/x").selection(from: scratch.context())
+        }
+        #expect(error?.description.hasPrefix("'dl/none' is not in the build context") == true)
+    }
+
     @Test func severalMatchesNeedADirectory() throws {
         #expect(try CopyStep.plain(["*.txt"], to: "/x").selection(from: scratch.context()).needsDirectory == false)
         try scratch.write("5", to: "context/z.txt")

@@ -86,11 +86,11 @@ import Testing
         ("type=cache,target=/m,uid=x", "no value of 'uid'"),
         ("type=cache,target=/m,uid=-1", "no value of 'uid'"), ("type=tmpfs,target=/m,size=big", "'big' is no size"),
         ("type=bind,target=/m,size=1", "has no field 'size'"), ("target=/m,nonsense=1", "has no field 'nonsense'"),
-        ("type=bind,target=/m,rw=maybe", "'maybe' is no value of 'rw'"), ("target=/m,from=$V", "takes no variables"),
+        ("type=bind,target=/m,rw=maybe", "'maybe' is no value of 'rw'"), ("target=/m,from=$V", "cannot hold variables"),
         ("target=/m,from=9", "there is no stage number 9"),
         ("type=secret,id=k,required=x", "'x' is no value of 'required'"),
-        ("type=ssh,from=other", "'from'"), ("type=tmpfs,target=/m,from=other", "'from'"),
-        ("type=secret,id=k,from=other", "'from'"),
+        ("type=ssh,from=other", "has no field 'from'"), ("type=tmpfs,target=/m,from=other", "has no field 'from'"),
+        ("type=secret,id=k,from=other", "has no field 'from'"),
     ])
     func mountsThatCannotBe(text: String, message: String) {
         let error = #expect(throws: Diagnostic.self) { try mount(text) }
@@ -108,7 +108,7 @@ import Testing
 
     // MARK: Runs
 
-    @Test func whatASteprunsWith() throws {
+    @Test func whatAStepRunsWith() throws {
         let plan = try plan("FROM base\nENV A=1 B=2\nARG C=3\nUSER u\nWORKDIR /w\nENV A=4\nRUN x\n")
         let run = try #require(plan.runs.last)
         #expect(run.environment.dropFirst() == ["A=4", "B=2", "C=3"])
@@ -127,10 +127,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "no network mode"),
-        ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "no security mode"),
+        ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "unknown network mode"),
+        ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "unknown security mode"),
         ("COPY a b /c", "needs a directory as its destination"), ("COPY a \"\"", "empty destination"),
-        ("COPY http://h/f /", "does not fetch URLs"), ("ADD git@h:x.git /", "not supported yet"),
+        ("COPY http://h/f /", "does not fetch"), ("ADD git@h:x.git /", "not supported yet"),
         ("ADD https://h/x.git /", "not supported yet"), ("COPY --chmod=9 a /", "is no mode"),
         ("ADD --checksum=sha256:12 http://h/f /", "--checksum"),
         ("ADD --checksum=sha256:\(String(repeating: "a", count: 64)) f /", "an HTTP one"),
