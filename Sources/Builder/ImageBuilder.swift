@@ -61,7 +61,7 @@ public struct ImageBuilder: Sendable {
                 logger: logger,
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
-                now: epoch ?? Int64(time(nil)),
+                epoch: epoch,
                 platform: request.platform,
                 logs: try makeLogDirectory(),
                 contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) }

@@ -97,7 +97,9 @@ extension Store {
     public func index(of diffID: DiffID) throws -> LayerIndex {
         if let index = indexes.withLock({ $0[diffID] }) { return index }
         let index: LayerIndex
-        if let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30), let kept = try? LayerIndex(decoding: bytes) {
+        if let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30),
+            let kept = try? LayerIndex(decoding: bytes)
+        {
             index = kept
         } else {
             let blob = try openBlob(of: diffID)

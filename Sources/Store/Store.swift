@@ -129,7 +129,9 @@ public final class Store: Sendable {
         }
     }
 
-    /// Keeps what came of a step. The layer must be in the store already.
+    /// Keeps what came of a step.
+    ///
+    /// The layer must be in the store already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: StepRecord) throws {
         try database.query(
@@ -209,7 +211,9 @@ public final class Store: Sendable {
         return record
     }
 
-    /// Keeps a layer's record. Its blob must be in place already.
+    /// Keeps a layer's record.
+    ///
+    /// Its blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: LayerRecord, tree: Digest?) throws {
         try database.query(

@@ -8,7 +8,9 @@ enum Console {
     /// Writes a line for the reader.
     static func note(_ text: String) { write(text + "\n", to: 2) }
 
-    /// Writes text as it is. A reader that is gone is no reason to fail.
+    /// Writes text as it is.
+    ///
+    /// A reader that is gone is no reason to fail.
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -12,7 +12,9 @@ enum Signals {
         return set
     }
 
-    /// Blocks the signals in this thread and those that it starts. A closed pipe is an error of write(2) from now on.
+    /// Blocks the signals in this thread and those that it starts.
+    ///
+    /// A closed pipe is an error of write(2) from now on.
     static func block() {
         var set = set()
         pthread_sigmask(SIG_BLOCK, &set, nil)

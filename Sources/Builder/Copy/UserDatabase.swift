@@ -24,6 +24,8 @@ struct UserDatabase: Sendable {
         var gid: UInt32
         var supplementaryGroups: [UInt32]
         var home: String
+
+        static let root = Identity(uid: 0, gid: 0, supplementaryGroups: [], home: "/root")
     }
 
     private(set) var users: [User] = []
@@ -50,7 +52,9 @@ struct UserDatabase: Sendable {
 
     private static func read(_ path: String, in stack: LayerStack) throws -> [UInt8] {
         let resolved = try stack.resolve(ContainerPath(path), followLast: true)
-        guard let found = stack.lookup(resolved), case .file(let size) = found.entry.kind, size <= limit else { return [] }
+        guard let found = stack.lookup(resolved), case .file(let size) = found.entry.kind, size <= limit else {
+            return []
+        }
         let file = try stack.open(found)
         return try HostFile.read(descriptor: file.raw, named: path, limit: limit)
     }

@@ -35,7 +35,11 @@ private struct MountFields {
         case nil, "true", "1": return true
         case "false", "0": return false
         case let other?:
-            throw Diagnostic("'\(other)' is no value of '\(field.key)'", at: field.range, notes: ["expected true or false"])
+            throw Diagnostic(
+                "'\(other)' is no value of '\(field.key)'",
+                at: field.range,
+                notes: ["expected true or false"]
+            )
         }
     }
 

@@ -1,4 +1,5 @@
 import Exec
+import Glibc
 import LayerDiff
 import Logging
 import OCI
@@ -91,8 +92,7 @@ final class StepEnvironment: Sendable {
     let logger: Logger
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
-    /// The build's moment: now, or what SOURCE_DATE_EPOCH says.
-    let now: Int64
+    private let epoch: Int64?
     let platform: Platform
     let logs: String
     let inFlight = LayersInFlight()
@@ -107,11 +107,14 @@ final class StepEnvironment: Sendable {
         logger = parts.logger
         secrets = parts.secrets
         sshAgents = parts.sshAgents
-        now = parts.now
+        epoch = parts.epoch
         platform = parts.platform
         logs = parts.logs
         contexts = parts.contexts
     }
+
+    /// The time of directories and files that a step makes itself: now, or what SOURCE_DATE_EPOCH says.
+    var now: Int64 { epoch ?? Int64(time(nil)) }
 
     /// The parts that come from the request.
     struct Parts {
@@ -120,7 +123,8 @@ final class StepEnvironment: Sendable {
         var logger: Logger
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
-        var now: Int64
+        /// What SOURCE_DATE_EPOCH says; `nil` where it says nothing.
+        var epoch: Int64?
         var platform: Platform
         var logs: String
         var contexts: [ContextTree]
