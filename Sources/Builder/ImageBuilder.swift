@@ -70,17 +70,18 @@ public struct ImageBuilder: Sendable {
         let solver = Solver(graph: plan.graph, environment: environment)
         defer { hashes?.save() }
         let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
-        let writer = ImageWriter(
-            store: store,
-            work: work,
-            states: states,
-            epoch: epoch,
-            compression: request.outputs.first?.compression ?? .gzip
-        )
-        let image = try writer.write(plan.result, annotations: request.annotations)
+        func write(_ compression: BlobCompression) throws -> BuiltImage {
+            let writer = ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: compression)
+            return try writer.write(plan.result, annotations: request.annotations)
+        }
+        // The store's image, and what is reported, have the form of the first output.
+        let compression = request.outputs.first?.compression ?? .gzip
+        let image = try write(compression)
         try publish(image, tags: request.tags)
-        let exporter = Exporter(store: store, image: image, tags: request.tags)
-        for output in request.outputs { try exporter.write(output) }
+        for output in request.outputs {
+            let exported = output.compression == compression ? image : try write(output.compression)
+            try Exporter(store: store, image: exported, tags: request.tags).write(output)
+        }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }
 
