@@ -53,7 +53,8 @@ public struct Descriptor: Sendable, Hashable {
         }
         mediaType = MediaType(rawValue: type)
         self.size = size
-        platform = members.removeValue(forKey: "platform").flatMap(Platform.init(json:))
+        // The member itself stays among the others for what it says beside these three (`os.version`).
+        platform = members["platform"].flatMap(Platform.init(json:))
         annotations = members.removeValue(forKey: "annotations")?.object?.compactMapValues(\.string) ?? [:]
         others = members
     }
@@ -64,7 +65,13 @@ public struct Descriptor: Sendable, Hashable {
         members["mediaType"] = .string(mediaType.rawValue)
         members["digest"] = .string(digest.description)
         members["size"] = .integer(size)
-        if let platform { members["platform"] = platform.json }
+        if let platform {
+            var known = members["platform"]?.object ?? [:]
+            known["variant"] = nil
+            members["platform"] = .object(known.merging(platform.json.object ?? [:]) { $1 })
+        } else {
+            members["platform"] = nil
+        }
         if !annotations.isEmpty { members["annotations"] = .strings(annotations) }
         return .object(members)
     }
@@ -123,6 +130,8 @@ public struct ImageIndex: Sendable, Hashable {
     public var manifests: [Descriptor]
     /// Notes by name.
     public var annotations: [String: String]
+    /// Members that swbuild has no use for, kept as they are.
+    public var others: [String: JSONValue] = [:]
 
     /// An index of these manifests.
     public init(manifests: [Descriptor] = [], annotations: [String: String] = [:]) {
@@ -133,22 +142,22 @@ public struct ImageIndex: Sendable, Hashable {
     /// Reads an index, OCI's or Docker's manifest list.
     /// - Throws: ``DocumentError`` where it is none.
     public init(parsing bytes: [UInt8], as name: String) throws(DocumentError) {
-        let json = try JSONValue(parsing: bytes, as: name)
-        guard let manifests = json["manifests"]?.array else {
+        var members = try JSONValue(parsing: bytes, as: name).object ?? [:]
+        guard let manifests = members.removeValue(forKey: "manifests")?.array else {
             throw DocumentError(document: name, problem: .missing("manifests"))
         }
         self.manifests = []
         for manifest in manifests { self.manifests.append(try Descriptor(json: manifest, in: name)) }
-        annotations = json["annotations"]?.object?.compactMapValues(\.string) ?? [:]
+        annotations = members.removeValue(forKey: "annotations")?.object?.compactMapValues(\.string) ?? [:]
+        others = members
     }
 
     /// The document.
     public var json: JSONValue {
-        var members: [String: JSONValue] = [
-            "schemaVersion": .integer(2),
-            "mediaType": .string(MediaType.index.rawValue),
-            "manifests": .array(manifests.map(\.json)),
-        ]
+        var members = others
+        members["schemaVersion"] = .integer(2)
+        members["mediaType"] = .string(MediaType.index.rawValue)
+        members["manifests"] = .array(manifests.map(\.json))
         if !annotations.isEmpty { members["annotations"] = .strings(annotations) }
         return .object(members)
     }

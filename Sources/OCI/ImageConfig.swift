@@ -40,9 +40,10 @@ public struct ImageConfig: Sendable, Hashable {
     public var json: JSONValue {
         var result = members
         result["config"] = runtime.json
-        result["rootfs"] = .object([
-            "type": .string("layers"), "diff_ids": .strings(diffIDs.map(\.description)),
-        ])
+        var rootfs = members["rootfs"]?.object ?? [:]
+        rootfs["type"] = .string("layers")
+        rootfs["diff_ids"] = .strings(diffIDs.map(\.description))
+        result["rootfs"] = .object(rootfs)
         result["history"] = .array(history.map(\.json))
         return .object(result)
     }

@@ -40,6 +40,7 @@ public struct ImageReference: Sendable, Hashable {
         var components = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         if components.count > 1, Self.looksLikeHost(components[0]) {
             registry = components.removeFirst()
+            guard Self.isHost(registry) else { throw failure(.registry(registry)) }
             if registry == "index.docker.io" { registry = "docker.io" }
         } else {
             registry = "docker.io"
@@ -49,10 +50,35 @@ public struct ImageReference: Sendable, Hashable {
             throw failure(component.contains { $0.isUppercase } ? .upperCase : .repository(component))
         }
         repository = components.joined(separator: "/")
+        guard repository.utf8.count <= 255 else { throw failure(.tooLong) }
+        guard !Self.isIdentifier(text) else { throw failure(.identifier) }
     }
 
+    /// A name's first part is a host where it could not be a part of a repository's name, or says so.
     private static func looksLikeHost(_ text: String) -> Bool {
-        text == "localhost" || text.contains(".") || text.contains(":")
+        text == "localhost" || text.contains { $0 == "." || $0 == ":" || $0.isUppercase }
+    }
+
+    /// Labels of letters, digits and inner dashes between dots, or an IPv6 address in brackets; then maybe a port.
+    private static func isHost(_ text: String) -> Bool {
+        var name = text[...]
+        let end = text.lastIndex(of: "]") ?? text.startIndex
+        if let colon = text[end...].firstIndex(of: ":") {
+            let port = text[text.index(after: colon)...].utf8
+            guard !port.isEmpty, port.allSatisfy({ (0x30...0x39).contains($0) }) else { return false }
+            name = text[..<colon]
+        }
+        if name.hasPrefix("["), name.hasSuffix("]") {
+            return name.utf8.count > 2 && name.utf8.dropFirst().dropLast().allSatisfy { isHexDigit($0) || $0 == 0x3A }
+        }
+        return name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false).allSatisfy { label in
+            label.first != 0x2D && label.last != 0x2D && !label.isEmpty
+                && label.allSatisfy { (isWordByte($0) && $0 != 0x5F) || $0 == 0x2D }
+        }
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
     }
 
     private static func isTag(_ text: String) -> Bool {
@@ -68,14 +94,19 @@ public struct ImageReference: Sendable, Hashable {
         (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
     }
 
+    /// What other tools take for an image's id.
+    private static func isIdentifier(_ text: String) -> Bool {
+        text.utf8.count == 64 && text.utf8.allSatisfy { isHexDigit($0) && isLowerAlphanumeric($0) }
+    }
+
     /// Lower-case letters and digits, separated by one dot, one or two underscores, or dashes.
     private static func isPathComponent(_ text: String) -> Bool {
         guard let first = text.utf8.first, let last = text.utf8.last else { return false }
         guard isLowerAlphanumeric(first), isLowerAlphanumeric(last) else { return false }
-        guard text.utf8.allSatisfy({ isLowerAlphanumeric($0) || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }) else {
-            return false
+        return text.utf8.split(whereSeparator: isLowerAlphanumeric).allSatisfy { separator in
+            let bytes = Array(separator)
+            return bytes == [0x2E] || bytes == [0x5F] || bytes == [0x5F, 0x5F] || bytes.allSatisfy { $0 == 0x2D }
         }
-        return !text.contains("..") && !text.contains("___") && !text.contains("._") && !text.contains("_.")
     }
 }
 
@@ -95,11 +126,12 @@ extension ImageReference: CustomStringConvertible {
         return result
     }
 
-    /// The short form that people type: without `docker.io/library/`.
+    /// The short form that people type: without `docker.io/library/`, where it means the same.
     public var familiar: String {
         let full = description
         for prefix in ["docker.io/library/", "docker.io/"] where full.hasPrefix(prefix) {
-            return String(full.dropFirst(prefix.count))
+            let short = String(full.dropFirst(prefix.count))
+            if (try? ImageReference(parsing: short)) == self { return short }
         }
         return full
     }
@@ -114,6 +146,8 @@ public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvert
         case upperCase
         case tag(String)
         case digest
+        case identifier
+        case registry(String)
         case repository(String)
     }
 
@@ -127,10 +161,12 @@ public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvert
         let rule =
             switch reason {
             case .empty: "it is empty"
-            case .tooLong: "it is longer than 1024 bytes"
+            case .tooLong: "its repository name is longer than 255 bytes"
             case .upperCase: "a repository name must be in lower case"
             case .tag(let tag): "'\(tag)' is no tag (letters, digits, '_', '.' and '-', at most 128)"
             case .digest: "what follows '@' is no sha256 digest"
+            case .identifier: "64 hexadecimal digits are an image's id; write library/ in front of such a name"
+            case .registry(let host): "'\(host)' is no host of a registry"
             case .repository(let part): "'\(part)' is no part of a repository name"
             }
         return "'\(text.prefix(200))' is not an image reference: \(rule)"

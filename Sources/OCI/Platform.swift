@@ -37,11 +37,14 @@ public struct Platform: Sendable, Hashable {
 
     private static func normalised(os: String, architecture: String, variant: String) -> Platform {
         switch (architecture, variant) {
-        case ("x86_64", _), ("x86-64", _), ("amd64", "v1"): Platform(os: os, architecture: "amd64")
-        case ("aarch64", _), ("arm64", "v8"), ("arm64", "8"): Platform(os: os, architecture: "arm64")
-        case ("armhf", _): Platform(os: os, architecture: "arm", variant: "v7")
+        case ("x86_64", _), ("x86-64", _): normalised(os: os, architecture: "amd64", variant: variant)
+        case ("aarch64", _): normalised(os: os, architecture: "arm64", variant: variant)
+        case ("amd64", "v1"): Platform(os: os, architecture: "amd64")
+        case ("arm64", "v8"), ("arm64", "8"): Platform(os: os, architecture: "arm64")
+        case ("armhf", _), ("arm", ""): Platform(os: os, architecture: "arm", variant: "v7")
         case ("armel", _): Platform(os: os, architecture: "arm", variant: "v6")
-        case ("arm", ""), ("arm", "7"): Platform(os: os, architecture: "arm", variant: "v7")
+        case ("arm", "5"), ("arm", "6"), ("arm", "7"), ("arm", "8"):
+            Platform(os: os, architecture: "arm", variant: "v\(variant)")
         case ("i386", _): Platform(os: os, architecture: "386")
         default: Platform(os: os, architecture: architecture, variant: variant)
         }

@@ -90,15 +90,12 @@ public struct RuntimeConfig: Sendable, Hashable {
         environment.last { Self.name(of: $0) == name }.map { String($0.utf8.dropFirst(name.utf8.count + 1)) ?? "" }
     }
 
-    /// Sets an environment variable: in its place where it is there already, else at the end.
+    /// Sets an environment variable: in its place where it is there already, once, else at the end.
     public mutating func setEnvironment(_ name: String, to value: String) {
         var list = environment
-        let entry = "\(name)=\(value)"
-        if let index = list.firstIndex(where: { Self.name(of: $0) == name }) {
-            list[index] = entry
-        } else {
-            list.append(entry)
-        }
+        let index = list.firstIndex { Self.name(of: $0) == name } ?? list.count
+        list.removeAll { Self.name(of: $0) == name }
+        list.insert("\(name)=\(value)", at: index)
         environment = list
     }
 

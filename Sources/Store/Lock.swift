@@ -12,18 +12,27 @@ public final class FileLock: Sendable {
     /// Waits until the lock on `path` is had: alone, or with others who share it.
     /// - Throws: ``HostFileError`` where the file cannot be opened or locked.
     public static func wait(for path: String, shared: Bool = false) throws(HostFileError) -> FileLock {
-        let lock = FileLock(owning: try open(path))
-        while flock(lock.descriptor, shared ? LOCK_SH : LOCK_EX) != 0 {
-            guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
+        while true {
+            let lock = FileLock(owning: try open(path))
+            while flock(lock.descriptor, shared ? LOCK_SH : LOCK_EX) != 0 {
+                guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
+            }
+            if lock.isStill(at: path) { return lock }
         }
-        return lock
     }
 
     /// Takes the lock on `path` if nobody has it; `nil` otherwise.
     /// - Throws: ``HostFileError`` where the file cannot be opened.
     public static func take(ifFree path: String) throws(HostFileError) -> FileLock? {
         let lock = FileLock(owning: try open(path))
-        return flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 ? lock : nil
+        return flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 && lock.isStill(at: path) ? lock : nil
+    }
+
+    /// Whether the file that is locked is the one that others find: its last owner may have removed it.
+    private func isStill(at path: String) -> Bool {
+        var (mine, found) = (stat(), stat())
+        return fstat(descriptor, &mine) == 0 && stat(path, &found) == 0 && mine.st_ino == found.st_ino
+            && mine.st_dev == found.st_dev
     }
 
     private static func open(_ path: String) throws(HostFileError) -> CInt {

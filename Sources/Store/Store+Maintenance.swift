@@ -54,7 +54,7 @@ extension Store {
         try images.updateIndex { index in
             index.manifests.removeAll { $0.annotations[ImageLayout.referenceName] == nil }
         }
-        let kept = try keptLayers(named: named)
+        let kept = try keptLayers(named: named, usedSince: limit)
         try dropLayers(except: kept)
         try removeFiles(named: named, kept: kept)
         if hours == nil { try clear("cache-mounts") }
@@ -65,9 +65,14 @@ extension Store {
     /// The blobs that named images consist of.
     private func namedBlobs() throws -> Set<Digest> {
         var result: Set<Digest> = []
-        for entry in try images.index().manifests where entry.annotations[ImageLayout.referenceName] != nil {
-            result.insert(entry.digest)
-            guard entry.mediaType.isManifest else { continue }
+        var waiting = try images.index().manifests.filter { $0.annotations[ImageLayout.referenceName] != nil }
+        while let entry = waiting.popLast() {
+            guard result.insert(entry.digest).inserted else { continue }
+            // An index may name images for other platforms that were never fetched.
+            if entry.mediaType.isIndex, HostFile.exists(images.blobPath(entry.digest)) {
+                waiting += try ImageIndex(parsing: images.document(entry), as: "index \(entry.digest)").manifests
+            }
+            guard entry.mediaType.isManifest, HostFile.exists(images.blobPath(entry.digest)) else { continue }
             let manifest = try ImageManifest(parsing: images.document(entry), as: "manifest \(entry.digest)")
             result.insert(manifest.config.digest)
             for layer in manifest.layers { result.insert(layer.digest) }
@@ -76,20 +81,21 @@ extension Store {
     }
 
     /// The layers that cache entries or named images use.
-    private func keptLayers(named: Set<Digest>) throws -> Set<String> {
+    private func keptLayers(named: Set<Digest>, usedSince limit: Int64) throws -> Set<String> {
         var kept: Set<String> = []
-        for row in try database.query("SELECT DISTINCT diff_id FROM steps WHERE diff_id IS NOT NULL") {
+        let steps = try database.query("SELECT DISTINCT diff_id FROM steps WHERE diff_id IS NOT NULL")
+        for row in steps {
             if let hex = row[0].text { kept.insert(hex) }
         }
         for row in try database.query("SELECT diff_id, digest FROM layers") {
             guard let id = row[0].text, let digest = row[1].text else { continue }
             if named.contains(try Digest(parsing: "sha256:\(digest)")) { kept.insert(id) }
         }
-        // The layers below a cached step belong to it: its chain is of no use without them.
-        if !kept.isEmpty {
-            for row in try database.query("SELECT diff_id FROM layers WHERE used >= (SELECT MIN(used) FROM steps)") {
-                if let hex = row[0].text { kept.insert(hex) }
-            }
+        // The layers below a cached step belong to it: its chain is of no use without them. Builds use them together.
+        guard !steps.isEmpty else { return kept }
+        let rows = try database.query("SELECT diff_id FROM layers WHERE used >= ?", [.integer(limit - Self.useGrain)])
+        for row in rows {
+            if let hex = row[0].text { kept.insert(hex) }
         }
         return kept
     }

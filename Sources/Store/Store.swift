@@ -77,15 +77,24 @@ public final class Store: Sendable {
     }
 
     static var now: Int64 { Int64(time(nil)) }
+    /// Notes of use are no finer than this many seconds, so that a build that finds all it needs writes next to nothing.
+    static let useGrain: Int64 = 3600
+
+    /// Notes that a row was used now, where the last such note is old: what builds use is the last to be pruned.
+    private func noteUse(_ table: String, where condition: String, _ values: [DatabaseValue], last: Int64?) throws {
+        guard let last, last < Self.now - Self.useGrain else { return }
+        try database.query("UPDATE \(table) SET used = ? WHERE \(condition)", [.integer(Self.now)] + values)
+    }
 
     // MARK: Steps
 
     /// What came of a step before, where its layer is still there.
     /// - Throws: ``DatabaseError``.
     public func record(of identity: StepIdentity) throws -> StepRecord? {
+        let name: [DatabaseValue] = [.text(identity.key.hex), .text(identity.parent?.digest.hex ?? "")]
         let rows = try database.query(
-            "SELECT diff_id, created, seconds, fields, definition FROM steps WHERE key = ? AND parent = ?",
-            [.text(identity.key.hex), .text(identity.parent?.digest.hex ?? "")]
+            "SELECT diff_id, created, seconds, fields, used FROM steps WHERE key = ? AND parent = ?",
+            name
         )
         guard let row = rows.first, let created = row[1].integer else { return nil }
         var diffID: DiffID?
@@ -94,6 +103,7 @@ public final class Store: Sendable {
             guard try layer(id) != nil else { return nil }
             diffID = id
         }
+        try noteUse("steps", where: "key = ? AND parent = ?", name, last: row[4].integer)
         return StepRecord(
             identity: identity,
             diffID: diffID,
@@ -166,8 +176,9 @@ public final class Store: Sendable {
     /// The digest of what a COPY or mount took from a stage, where that was computed before.
     /// - Throws: ``DatabaseError``.
     public func selectionDigest(_ name: Digest) throws -> Digest? {
-        let rows = try database.query("SELECT digest FROM selections WHERE name = ?", [.text(name.hex)])
-        guard let hex = rows.first?[0].text else { return nil }
+        let rows = try database.query("SELECT digest, used FROM selections WHERE name = ?", [.text(name.hex)])
+        guard let row = rows.first, let hex = row[0].text else { return nil }
+        try noteUse("selections", where: "name = ?", [.text(name.hex)], last: row[1].integer)
         return try Digest(parsing: "sha256:\(hex)")
     }
 
@@ -193,7 +204,7 @@ public final class Store: Sendable {
     public func layer(_ diffID: DiffID) throws -> LayerRecord? {
         if let record = known.withLock({ $0[diffID] }) { return record }
         let rows = try database.query(
-            "SELECT digest, size, compression FROM layers WHERE diff_id = ?",
+            "SELECT digest, size, compression, used FROM layers WHERE diff_id = ?",
             [.text(diffID.digest.hex)]
         )
         guard let row = rows.first, let hex = row[0].text, let size = row[1].integer,
@@ -207,6 +218,7 @@ public final class Store: Sendable {
         )
         var information = stat()
         guard stat(images.blobPath(record.digest), &information) == 0, information.st_size == size else { return nil }
+        try noteUse("layers", where: "diff_id = ?", [.text(diffID.digest.hex)], last: row[3].integer)
         known.withLock { $0[diffID] = record }
         return record
     }
