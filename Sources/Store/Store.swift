@@ -24,7 +24,7 @@ public final class Store: Sendable {
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
-        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts"] {
+        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp"] {
             try HostFile.createDirectories("\(self.root)/\(name)")
         }
         chmod(self.root, 0o711)
@@ -51,6 +51,9 @@ public final class Store: Sendable {
             source TEXT NOT NULL, compression TEXT NOT NULL, latest TEXT NOT NULL, diff_id TEXT NOT NULL,
             PRIMARY KEY (source, compression, latest)) WITHOUT ROWID;
         """
+
+    /// Where the compiled system call filter is kept, so that a build need not compile it again.
+    public var seccompDirectory: String { "\(root)/seccomp" }
 
     /// A directory for a build that begins.
     /// - Throws: ``HostFileError`` where it cannot be made.

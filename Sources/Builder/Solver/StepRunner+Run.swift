@@ -88,7 +88,7 @@ extension StepRunner {
         defer { removeTree(scratch) }
         try copyRootAttributes(of: stack, to: upper)
         let stubs = try environment.stubs.directory(for: mounts.points, in: stack, work: environment.work)
-        let plan = SandboxPlan(
+        var plan = SandboxPlan(
             root: SandboxPlan.Overlay(
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
                 upperDirectory: upper,
@@ -106,6 +106,7 @@ extension StepRunner {
             arguments: step.arguments,
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
+        plan.seccompDirectory = store.seccompDirectory
         try run(plan, arguments: step.arguments)
         let entries = try UpperDirectory.changes(in: Directory(path: upper), above: stack)
         return Produced(entries: entries, upper: upper)
