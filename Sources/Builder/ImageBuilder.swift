@@ -114,7 +114,7 @@ public struct ImageBuilder: Sendable {
     private func openContext(_ spec: ContextSpec, hashes: ContentHashes?) throws -> ContextTree {
         var ignoreFile = spec.ignoreFile
         if spec.name != nil { ignoreFile = try IgnoreFile.find(in: spec.path) }
-        let rules = try ignoreFile.map { try IgnoreRules(parsing: $0.bytes) }
+        let rules = try ignoreFile.map { try $0.rules() }
         return try ContextTree(
             path: spec.path,
             name: spec.name.map { "the build context '\($0)'" } ?? "the build context \(spec.path)",
@@ -125,6 +125,16 @@ public struct ImageBuilder: Sendable {
 }
 
 extension IgnoreFile {
+    /// The rules of the file.
+    func rules() throws -> IgnoreRules {
+        do {
+            return try IgnoreRules(parsing: bytes)
+        } catch {
+            // Its place is one of the ignore file, not of the build file that other diagnostics quote.
+            throw MalformedIgnoreFile(name: name, line: error.range?.start.line, reason: error.message)
+        }
+    }
+
     /// A context's own ignore file, `.containerignore` before `.dockerignore`.
     /// - Throws: ``HostFileError`` where one is there and cannot be read.
     public static func find(in directory: String) throws -> IgnoreFile? {
@@ -135,6 +145,15 @@ extension IgnoreFile {
         }
         return nil
     }
+}
+
+/// An ignore file with a pattern that is none.
+struct MalformedIgnoreFile: Error, CustomStringConvertible {
+    let name: String
+    let line: Int?
+    let reason: String
+
+    var description: String { "\(name)\(line.map { ":\($0)" } ?? ""): \(reason)" }
 }
 
 /// SOURCE_DATE_EPOCH: the moment that stands for all times of a build.

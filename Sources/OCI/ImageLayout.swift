@@ -92,13 +92,16 @@ public struct ImageLayout: Sendable {
         try HostFile.write(index.json.encoded(), to: "\(path)/index.json")
     }
 
-    /// Puts an entry into the index under a name; an entry of that name gives way.
+    /// Puts an entry into the index under a name; an entry of that name, or of the same image without one, gives way.
     /// - Throws: ``DocumentError`` or ``HostFileError``.
     public func tag(_ descriptor: Descriptor, as name: String) throws {
         var entry = descriptor
         entry.annotations[Self.referenceName] = name
         try updateIndex { index in
-            index.manifests.removeAll { $0.annotations[Self.referenceName] == name }
+            index.manifests.removeAll { old in
+                let oldName = old.annotations[Self.referenceName]
+                return oldName == name || oldName == nil && old.digest == entry.digest
+            }
             index.manifests.append(entry)
         }
     }

@@ -52,7 +52,8 @@ extension Store {
         guard input >= 0 else { throw failure(.unreadable(HostFileError("open", source, code: errno))) }
         defer { close(input) }
         let target = images.blobPath(descriptor.digest)
-        let temporary = "\(root)/tmp/\(descriptor.digest.hex).\(getpid())"
+        let work = try makeWorkDirectory()
+        let temporary = work.unique("blob")
         let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard output >= 0 else { throw HostFileError("create", target, code: errno) }
         defer { close(output) }

@@ -75,9 +75,9 @@ import Testing
         var profiles = [SeccompProfile.docker, SeccompProfile(rules: [])]
         profiles.append(SeccompProfile(rules: rules + [.init("mount")]))
         profiles.append(SeccompProfile(rules: rules + [.init("mount", .refuse(.notImplemented))]))
-        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowExcept(argument: 0, value: 1))]))
-        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowExcept(argument: 1, value: 1))]))
-        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowExcept(argument: 0, value: 2))]))
+        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowWithoutBits(argument: 0, bits: 1))]))
+        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowWithoutBits(argument: 1, bits: 1))]))
+        profiles.append(SeccompProfile(rules: rules + [.init("mount", .allowWithoutBits(argument: 0, bits: 2))]))
         let names = profiles.map { FilterDefinition($0, capabilities: .docker).fileName }
         #expect(Set(names).count == names.count)
         #expect(names.allSatisfy { $0.hasPrefix("seccomp-") && $0.hasSuffix(".bpf") && !$0.contains("/") })

@@ -8,8 +8,11 @@ import Testing
 
     /// Values to look at, and all that differ from one of them by a bit.
     private static let arguments: [UInt32] = {
-        let values: [UInt32] = [0, 8, 40, 0x20000, 0x20008, 0x0120_0011, 0x7e02_0000, 0x7fff_ffff, .max]
-        return values + values.flatMap { value in (UInt32(0)..<32).map { value ^ 1 << $0 } }
+        let values: [UInt32] = [
+            0, 8, 40, 0x20000, 0x20008, 0x0120_0011, 0x7e02_0000, 0x7fff_ffff, 0xfffd_fff7, 0xfffd_ffff, 0xffff_fff7,
+            .max,
+        ]
+        return values + (0..<64) + values.flatMap { value in (UInt32(0)..<32).map { value ^ 1 << $0 } }
     }()
 
     @Test(arguments: [CapabilitySet.docker, [], [.sysAdmin, .sysPtrace], CapabilitySet(rawValue: .max)])
@@ -76,7 +79,10 @@ import Testing
             #expect(try answer("socket", 2) == .allow)
             #expect(try answer("socket", 40) == .refuse(1))
             #expect(try answer("personality", 0) == .allow)
-            #expect(try answer("personality", 0x0040_0000) == .refuse(1))
+            for value: UInt32 in [8, 0x20000, 0x20008, .max] { #expect(try answer("personality", value) == .allow) }
+            for value: UInt32 in [1, 9, 0x40000, 0x40_0000, 0xfffd_fff7, .max - 8, .max - 1, .max >> 1] {
+                #expect(try answer("personality", value) == .refuse(1))
+            }
         }
     }
 
@@ -129,8 +135,9 @@ extension SeccompProfile.Verdict {
         case .allow: .allow
         case .refuse(let errno): .refuse(errno.rawValue)
         case .allowWithoutBits(_, let bits): argument & bits == 0 ? .allow : .refuse(1)
-        case .allowValues(_, let values): values.contains(argument) ? .allow : .refuse(1)
-        case .allowExcept(_, let value): argument == value ? .refuse(1) : .allow
+        case .allowWithoutBitsOrWithAll(_, let bits): argument & bits == 0 || argument == .max ? .allow : .refuse(1)
+        case .allowExcept(_, let value, _) where argument == value: .refuse(1)
+        case .allowExcept(_, _, let width): argument >> width == 0 ? .allow : .refuse(38)
         }
     }
 }

@@ -12,6 +12,8 @@ struct FilterDefinition: Sendable, Hashable {
 
         init(_ table: SystemCallTable) {
             architecture = table.architecture
+            // By rising number: where there is socketcall(2) or ipc(2), which an argument makes one of several calls, it
+            // comes before these, and the rule for all of it holds.
             rules = table.entries.flatMap { entry in
                 let call =
                     table.architecture.isNative ? CInt(entry.number) : seccomp_syscall_resolve_name(entry.name)
@@ -51,7 +53,8 @@ extension FilterDefinition {
         let version = seccomp_version().map { "\($0.pointee.major).\($0.pointee.minor).\($0.pointee.micro)" } ?? "0"
         let digits = String(fingerprint, radix: 16)
         let padding = String(repeating: "0", count: 16 - digits.count)
-        return "seccomp-\(version)-\(sections.first.map { "\($0.architecture)" } ?? "none")-\(padding)\(digits).bpf"
+        let machine = sections.first?.architecture.name ?? "none"
+        return "seccomp-\(version)-\(machine)-\(padding)\(digits).bpf"
     }
 
     /// FNV-1a (draft-eastlake-fnv) over everything that is here, each value as eight bytes.

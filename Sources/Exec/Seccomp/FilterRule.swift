@@ -1,8 +1,6 @@
-import CSeccomp
-
 /// What libseccomp is told of one call: what to do with it, always or under a condition.
 ///
-/// Of the rules for one call no two hold at once: nothing depends on the order in which libseccomp looks at them.
+/// Rules that hold at once say the same: nothing depends on the order in which libseccomp looks at them.
 struct FilterRule: Sendable, Hashable {
     /// The call's number on the native interface, where libseccomp looks up the name of it; a negative one of its own
     /// for a call that only other interfaces have.
@@ -25,64 +23,56 @@ struct FilterRule: Sendable, Hashable {
 }
 
 /// A condition on the lower half of an argument: the bits of `mask` are those of `value`.
+///
+/// libseccomp compares all 64 bits otherwise, and the kernel passes over the upper ones: what is refused by a comparison
+/// of all of them could be had by setting one.
 struct ArgumentComparison: Sendable, Hashable {
     var argument: Int
-    var mask: UInt32 = .max
+    var mask: UInt32
     var value: UInt32
-
-    /// Conditions of which exactly one holds for each value that is not in the list, and none for those in it.
-    ///
-    /// Each looks at the bits from some place upwards: at that place it differs from a value of the list, above it
-    /// does not. (libseccomp has no 'unequal' that passes over the upper half of an argument.)
-    static func others(than values: [UInt32], argument: Int) -> [ArgumentComparison] {
-        var found: [ArgumentComparison] = []
-        for bit in UInt32(0)..<32 {
-            let mask = UInt32.max << bit
-            for value in values {
-                let other = ArgumentComparison(argument: argument, mask: mask, value: (value ^ 1 << bit) & mask)
-                let isTaken = values.contains { $0 & mask == other.value }
-                if !isTaken, !found.contains(other) { found.append(other) }
-            }
-        }
-        return found
-    }
 }
 
 extension SeccompProfile.Verdict {
     /// The rules that make up the verdict on a call.
     func rules(for call: CInt) -> [FilterRule] {
-        switch self {
-        case .allow: [FilterRule(call: call, action: .allow)]
-        case .refuse(.notPermitted): [FilterRule(call: call, action: .refuse)]
-        case .refuse(.notImplemented): []
-        case .allowWithoutBits(let argument, let bits):
-            Self.rules(
-                for: call,
-                allowing: [ArgumentComparison(argument: argument, mask: bits, value: 0)],
-                refusing: (UInt32(0)..<32).map { 1 << $0 }.filter { $0 & bits != 0 }
-                    .map { ArgumentComparison(argument: argument, mask: $0, value: $0) }
-            )
-        case .allowValues(let argument, let values):
-            Self.rules(
-                for: call,
-                allowing: values.map { ArgumentComparison(argument: argument, value: $0) },
-                refusing: ArgumentComparison.others(than: values, argument: argument)
-            )
-        case .allowExcept(let argument, let value):
-            Self.rules(
-                for: call,
-                allowing: ArgumentComparison.others(than: [value], argument: argument),
-                refusing: [ArgumentComparison(argument: argument, value: value)]
+        func rule(_ action: FilterRule.Action, _ argument: Int, mask: UInt32, value: UInt32) -> FilterRule {
+            FilterRule(
+                call: call,
+                action: action,
+                comparison: ArgumentComparison(argument: argument, mask: mask, value: value)
             )
         }
+        switch self {
+        case .allow: return [FilterRule(call: call, action: .allow)]
+        case .refuse(.notPermitted): return [FilterRule(call: call, action: .refuse)]
+        case .refuse(.notImplemented): return []
+        case .allowWithoutBits(let argument, let bits):
+            return [rule(.allow, argument, mask: bits, value: 0)]
+                + bits.singleBits.map { rule(.refuse, argument, mask: $0, value: $0) }
+        case .allowWithoutBitsOrWithAll(let argument, let bits):
+            let single = bits.singleBits
+            // Of bits that are neither all clear nor all set, one that is set is followed by one that is clear, the
+            // last one by the first. And where those are all set, the others must be.
+            let mixed =
+                zip(single, single.dropFirst() + single.prefix(1))
+                + single.prefix(1).flatMap { set in
+                    (~bits).singleBits.map { (set, $0) }
+                }
+            return [
+                rule(.allow, argument, mask: bits, value: 0), rule(.allow, argument, mask: .max, value: .max),
+            ] + mixed.map { set, clear in rule(.refuse, argument, mask: set | clear, value: set) }
+        case .allowExcept(let argument, let value, let width):
+            // Another value is the same down to some bit, and has that one different.
+            return (0..<width).map {
+                rule(.allow, argument, mask: .max << $0, value: (value ^ 1 << $0) & .max << $0)
+            } + [rule(.refuse, argument, mask: .max, value: value)]
+        }
     }
+}
 
-    private static func rules(
-        for call: CInt,
-        allowing: [ArgumentComparison],
-        refusing: [ArgumentComparison]
-    ) -> [FilterRule] {
-        allowing.map { FilterRule(call: call, action: .allow, comparison: $0) }
-            + refusing.map { FilterRule(call: call, action: .refuse, comparison: $0) }
+extension UInt32 {
+    /// The bits that are set, each by itself, from the lowest one up.
+    fileprivate var singleBits: [UInt32] {
+        (UInt32(0)..<32).map { 1 << $0 }.filter { self & $0 != 0 }
     }
 }

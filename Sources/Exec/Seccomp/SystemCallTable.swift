@@ -19,6 +19,15 @@ enum FilterArchitecture: UInt32, Sendable, Hashable {
         #endif
     }
 
+    var name: String {
+        switch self {
+        case .x86_64: "x86_64"
+        case .i386: "i386"
+        case .aarch64: "aarch64"
+        case .arm: "arm"
+        }
+    }
+
     var isNative: Bool { rawValue == seccomp_arch_native() }
 }
 
@@ -67,7 +76,7 @@ struct SystemCallTable: Sendable, Hashable {
 
 extension SystemCallTable {
     /// Above the numbers that interfaces share.
-    private static let numberLimit: UInt32 = 0x400
+    private static let numberLimit: UInt32 = 0x200
 
     /// The calls of 32-bit ARM alone (arch/arm/include/uapi/asm/unistd.h).
     private static let privateNumbers = UInt32(0xf0001)...0xf0006
