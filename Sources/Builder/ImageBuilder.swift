@@ -61,7 +61,6 @@ public struct ImageBuilder: Sendable {
                 logger: logger,
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
-                epoch: epoch,
                 platform: request.platform,
                 logs: try makeLogDirectory(),
                 contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) }

@@ -27,7 +27,8 @@ public final class Store: Sendable {
         for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp"] {
             try HostFile.createDirectories("\(self.root)/\(name)")
         }
-        chmod(self.root, 0o711)
+        // Layers hold set-user-ID programs and whatever else is in images: nobody else is to reach them.
+        chmod(self.root, 0o700)
         images = try ImageLayout(creating: "\(self.root)/images")
         // Switching a new database to its journal mode is the one thing that SQLite does not wait for.
         let lock = try FileLock.wait(for: "\(self.root)/locks/open")

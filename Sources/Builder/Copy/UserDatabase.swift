@@ -97,7 +97,9 @@ struct UserDatabase: Sendable {
         return (parts[0], parts.count > 1 && !parts[1].isEmpty ? parts[1] : nil)
     }
 
-    /// A number of a user or group. The largest one means "leave it as it is" to the kernel, and is nobody's.
+    /// A number of a user or group.
+    ///
+    /// The largest one means "leave it as it is" to the kernel, and is nobody's.
     static func number(_ text: some StringProtocol) -> UInt32? {
         guard let number = UInt32(text), number != UInt32.max else { return nil }
         return number

@@ -92,7 +92,6 @@ final class StepEnvironment: Sendable {
     let logger: Logger
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
-    private let epoch: Int64?
     let platform: Platform
     let logs: String
     let inFlight = LayersInFlight()
@@ -107,14 +106,15 @@ final class StepEnvironment: Sendable {
         logger = parts.logger
         secrets = parts.secrets
         sshAgents = parts.sshAgents
-        epoch = parts.epoch
         platform = parts.platform
         logs = parts.logs
         contexts = parts.contexts
     }
 
-    /// The time of directories and files that a step makes itself: now, or what SOURCE_DATE_EPOCH says.
-    var now: Int64 { epoch ?? Int64(time(nil)) }
+    /// The time of directories and files that a step makes itself.
+    ///
+    /// Whatever SOURCE_DATE_EPOCH says: layers are kept with their true times, and rewritten for the output.
+    var now: Int64 { Int64(time(nil)) }
 
     /// The parts that come from the request.
     struct Parts {
@@ -123,8 +123,6 @@ final class StepEnvironment: Sendable {
         var logger: Logger
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
-        /// What SOURCE_DATE_EPOCH says; `nil` where it says nothing.
-        var epoch: Int64?
         var platform: Platform
         var logs: String
         var contexts: [ContextTree]

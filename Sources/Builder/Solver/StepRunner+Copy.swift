@@ -208,7 +208,7 @@ struct ChecksumError: Error, CustomStringConvertible {
     let found: Digest
 
     var description: String {
-        "\(url) has the digest \(found), but --checksum says \(expected); nothing was copied"
+        "\(redacted(url)) has the digest \(found), but --checksum says \(expected); nothing was copied"
     }
 }
 
@@ -216,7 +216,7 @@ struct ChecksumError: Error, CustomStringConvertible {
 struct DownloadNameError: Error, CustomStringConvertible {
     let url: String
 
-    var description: String { "\(url) names no file; give a destination that does not end in a slash" }
+    var description: String { "\(redacted(url)) names no file; give a destination that does not end in a slash" }
 }
 
 extension CopyStep.Source {

@@ -77,6 +77,7 @@ extension StepRunner {
     // MARK: Running
 
     private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
+        guard geteuid() == 0 else { throw NeedsRoot() }
         environment.inFlight.wait(for: base.chain)
         let lowers = try store.directories(base.chain)
         let stack = try store.stack(base.chain)
@@ -164,6 +165,11 @@ extension StepRunner {
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
     }
+}
+
+/// A sandbox was asked for by somebody who may not make one.
+struct NeedsRoot: Error, CustomStringConvertible {
+    var description: String { "RUN needs root for now: call swbuild with sudo" }
 }
 
 /// Writes a step's output to its log as it comes, and to the progress line by line.

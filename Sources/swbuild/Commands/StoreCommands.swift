@@ -113,7 +113,7 @@ struct PruneCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Also drops the whole step cache and the cache mounts: only tagged images stay.")
     var all = false
 
-    @Option(name: .long, help: "Keeps cache entries that were used within this many hours (default: 168).")
+    @Option(name: .long, help: "Keeps cache entries that were used within this many hours.")
     var keepHours: Int = 168
 
     func run() async throws {
