@@ -75,9 +75,7 @@ extension Store {
     public func index(of diffID: DiffID) throws -> LayerIndex {
         if let index = indexes.withLock({ $0[diffID] }) { return index }
         let index: LayerIndex
-        if let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30),
-            let kept = try? LayerIndex(decoding: bytes)
-        {
+        if let kept = keptIndex(of: diffID) {
             index = kept
         } else {
             let blob = try openBlob(of: diffID)
@@ -90,10 +88,19 @@ extension Store {
         return index
     }
 
+    /// The list as it was kept, with its digest behind it; `nil` where it is missing or damaged.
+    private func keptIndex(of diffID: DiffID) -> LayerIndex? {
+        guard let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30), bytes.count > 64 else { return nil }
+        let body = Array(bytes.dropLast(64))
+        guard bytes.suffix(64).elementsEqual(Digest(of: body).hex.utf8) else { return nil }
+        return try? LayerIndex(decoding: body)
+    }
+
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
-        try HostFile.write(index.encoded(), to: indexPath(diffID))
+        let bytes = index.encoded()
+        try HostFile.write(bytes + Digest(of: bytes).hex.utf8, to: indexPath(diffID))
         indexes.withLock { $0[diffID] = index }
     }
 

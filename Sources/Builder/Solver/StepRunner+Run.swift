@@ -80,6 +80,7 @@ extension StepRunner {
         guard geteuid() == 0 else { throw NeedsRoot() }
         environment.inFlight.wait(for: base.chain)
         let lowers = try store.directories(base.chain)
+        guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
         let stack = try store.stack(base.chain)
         let user = try UserDatabase(in: stack).identity(step.user)
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
@@ -164,6 +165,21 @@ extension StepRunner {
             )
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+    }
+}
+
+/// More layers than an overlay takes.
+struct TooManyLayers: Error, CustomStringConvertible {
+    /// The kernel's OVL_MAX_STACK, less the directory with the mount points.
+    static let limit = 499
+
+    let count: Int
+
+    var description: String {
+        """
+        RUN would stand on \(count) layers, and the kernel stacks no more than \(Self.limit); join RUN steps with &&, or \
+        copy what is needed into a later stage
+        """
     }
 }
 

@@ -62,10 +62,10 @@ struct BuildResultOptions: ParsableArguments {
         let streamsResult = output.contains { $0 == "-" || $0.contains("dest=-") }
         if streamsResult { return }
         if quiet {
-            Console.print(digest)
+            try Console.print(digest)
             return
         }
         let names = result.tags.map { " \($0.tagged.familiar)" }.joined()
-        Console.print("\(digest)\(names)")
+        try Console.print("\(digest)\(names)")
     }
 }
