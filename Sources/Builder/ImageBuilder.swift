@@ -61,7 +61,6 @@ public struct ImageBuilder: Sendable {
                 logger: logger,
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
-                now: epoch ?? Int64(time(nil)),
                 platform: request.platform,
                 logs: try makeLogDirectory(),
                 contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) }
@@ -70,17 +69,18 @@ public struct ImageBuilder: Sendable {
         let solver = Solver(graph: plan.graph, environment: environment)
         defer { hashes?.save() }
         let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
-        let writer = ImageWriter(
-            store: store,
-            work: work,
-            states: states,
-            epoch: epoch,
-            compression: request.outputs.first?.compression ?? .gzip
-        )
-        let image = try writer.write(plan.result, annotations: request.annotations)
+        func write(_ compression: BlobCompression) throws -> BuiltImage {
+            let writer = ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: compression)
+            return try writer.write(plan.result, annotations: request.annotations)
+        }
+        // The store's image, and what is reported, have the form of the first output.
+        let compression = request.outputs.first?.compression ?? .gzip
+        let image = try write(compression)
         try publish(image, tags: request.tags)
-        let exporter = Exporter(store: store, image: image, tags: request.tags)
-        for output in request.outputs { try exporter.write(output) }
+        for output in request.outputs {
+            let exported = output.compression == compression ? image : try write(output.compression)
+            try Exporter(store: store, image: exported, tags: request.tags).write(output)
+        }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }
 
@@ -113,7 +113,7 @@ public struct ImageBuilder: Sendable {
     private func openContext(_ spec: ContextSpec, hashes: ContentHashes?) throws -> ContextTree {
         var ignoreFile = spec.ignoreFile
         if spec.name != nil { ignoreFile = try IgnoreFile.find(in: spec.path) }
-        let rules = try ignoreFile.map { try IgnoreRules(parsing: $0.bytes) }
+        let rules = try ignoreFile.map { try $0.rules() }
         return try ContextTree(
             path: spec.path,
             name: spec.name.map { "the build context '\($0)'" } ?? "the build context \(spec.path)",
@@ -124,6 +124,16 @@ public struct ImageBuilder: Sendable {
 }
 
 extension IgnoreFile {
+    /// The rules of the file.
+    func rules() throws -> IgnoreRules {
+        do {
+            return try IgnoreRules(parsing: bytes)
+        } catch {
+            // Its place is one of the ignore file, not of the build file that other diagnostics quote.
+            throw MalformedIgnoreFile(name: name, line: error.range?.start.line, reason: error.message)
+        }
+    }
+
     /// A context's own ignore file, `.containerignore` before `.dockerignore`.
     /// - Throws: ``HostFileError`` where one is there and cannot be read.
     public static func find(in directory: String) throws -> IgnoreFile? {
@@ -134,6 +144,15 @@ extension IgnoreFile {
         }
         return nil
     }
+}
+
+/// An ignore file with a pattern that is none.
+struct MalformedIgnoreFile: Error, CustomStringConvertible {
+    let name: String
+    let line: Int?
+    let reason: String
+
+    var description: String { "\(name)\(line.map { ":\($0)" } ?? ""): \(reason)" }
 }
 
 /// SOURCE_DATE_EPOCH: the moment that stands for all times of a build.

@@ -7,8 +7,11 @@ public struct StoredImages: Sendable {
     public struct Item: Sendable {
         /// The name in the store; `nil` where it has none.
         public var name: String?
+        /// The entry of the index.
         public var descriptor: Descriptor
+        /// The manifest that it points to.
         public var manifest: ImageManifest
+        /// The configuration of the image.
         public var config: ImageConfig
 
         /// When it was made.
@@ -66,7 +69,9 @@ public struct StoredImages: Sendable {
         return try item(entry)
     }
 
-    /// Takes an image's name away, or all its entries where it was named by digest. The blobs stay until pruned.
+    /// Takes an image's name away, or all its entries where it was named by digest.
+    ///
+    /// The blobs stay until pruned.
     /// - Throws: ``DocumentError`` or ``HostFileError``.
     public func remove(_ item: Item, named text: String) throws {
         let name = (try? ImageReference(parsing: text))?.tagged.familiar

@@ -20,7 +20,7 @@ final class LoweredPlan {
         self.plan = plan
         operations = plan.operations
         candidates = plan.candidates(for: program)
-        let filter = try plan.seccomp.filter(for: plan.capabilities)
+        let filter = try plan.filter().instructions
 
         let arena = arena
         lowered = swb_plan(
@@ -97,6 +97,14 @@ final class LoweredPlan {
 }
 
 extension SandboxPlan {
+    /// The system call filter of the step.
+    fileprivate func filter() throws(SandboxError) -> SeccompProgram {
+        guard let seccompDirectory else {
+            return try SeccompProgram.compiled(policy: seccomp, capabilities: capabilities)
+        }
+        return try SeccompProgram.cached(in: seccompDirectory, policy: seccomp, capabilities: capabilities)
+    }
+
     /// The `PATH` of the environment, or the one that images have by convention.
     fileprivate var searchPath: String {
         for entry in environment where entry.hasPrefix("PATH=") { return String(entry.dropFirst("PATH=".count)) }

@@ -28,6 +28,12 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The system calls that the step may make.
     public var seccomp: SeccompPolicy
 
+    /// A directory of the host in which the compiled filter is kept for later steps and processes.
+    ///
+    /// It must belong to the effective user, who alone may write to it; else, or without one, each process compiles the
+    /// filter for itself.
+    public var seccompDirectory: String?
+
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges: Bool
 
@@ -52,7 +58,7 @@ public struct SandboxPlan: Sendable, Hashable {
     public init(
         root: Overlay,
         mounts: [Mount] = [],
-        hostname: String = "buildkitsandbox",
+        hostname: String = "swbuild",
         network: Network = .isolated,
         idMaps: IDMaps? = nil,
         credentials: Credentials = .root,
@@ -72,6 +78,7 @@ public struct SandboxPlan: Sendable, Hashable {
         self.credentials = credentials
         self.capabilities = capabilities
         self.seccomp = seccomp
+        self.seccompDirectory = nil
         self.noNewPrivileges = noNewPrivileges
         self.workingDirectory = workingDirectory
         self.arguments = arguments

@@ -6,6 +6,7 @@ public struct CreationTime: Sendable, Hashable, Comparable {
     /// The moment so many seconds after the epoch.
     public init(seconds: Int64) { self.seconds = seconds }
 
+    /// Earlier moments come first.
     public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }
 }
 

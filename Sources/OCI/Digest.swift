@@ -47,6 +47,7 @@ public struct Digest: Sendable, Hashable {
 }
 
 extension Digest: Comparable {
+    /// In the order of the digits.
     public static func < (left: Self, right: Self) -> Bool { left.hex < right.hex }
 }
 

@@ -2,11 +2,15 @@
 ///
 /// Source: image-spec 1.1, descriptor.md.
 public struct Descriptor: Sendable, Hashable {
+    /// What the blob is.
     public var mediaType: MediaType
+    /// The digest of the blob's bytes.
     public var digest: Digest
     /// In bytes.
     public var size: Int64
+    /// What the image runs on, in an index.
     public var platform: Platform?
+    /// Notes by name.
     public var annotations: [String: String]
     /// Members that swbuild has no use for, kept as they are.
     public var others: [String: JSONValue]
@@ -30,7 +34,9 @@ public struct Descriptor: Sendable, Hashable {
     /// Reads a descriptor of `document`.
     /// - Throws: ``DocumentError`` where a required member is missing or unusable.
     public init(json: JSONValue, in document: String) throws(DocumentError) {
-        guard var members = json.object else { throw DocumentError(document: document, problem: .missing("descriptor")) }
+        guard var members = json.object else {
+            throw DocumentError(document: document, problem: .missing("descriptor"))
+        }
         guard let type = members.removeValue(forKey: "mediaType")?.string else {
             throw DocumentError(document: document, problem: .missing("mediaType"))
         }
@@ -75,9 +81,11 @@ public struct Descriptor: Sendable, Hashable {
 ///
 /// Source: image-spec 1.1, manifest.md.
 public struct ImageManifest: Sendable, Hashable {
+    /// The image configuration.
     public var config: Descriptor
     /// Lowest first.
     public var layers: [Descriptor]
+    /// Notes by name.
     public var annotations: [String: String]
 
     /// A manifest of these parts.
@@ -92,7 +100,9 @@ public struct ImageManifest: Sendable, Hashable {
     public init(parsing bytes: [UInt8], as name: String) throws(DocumentError) {
         let json = try JSONValue(parsing: bytes, as: name)
         guard let config = json["config"] else { throw DocumentError(document: name, problem: .missing("config")) }
-        guard let layers = json["layers"]?.array else { throw DocumentError(document: name, problem: .missing("layers")) }
+        guard let layers = json["layers"]?.array else {
+            throw DocumentError(document: name, problem: .missing("layers"))
+        }
         self.config = try Descriptor(json: config, in: name)
         self.layers = []
         for layer in layers { self.layers.append(try Descriptor(json: layer, in: name)) }
@@ -116,7 +126,9 @@ public struct ImageManifest: Sendable, Hashable {
 ///
 /// Source: image-spec 1.1, image-index.md.
 public struct ImageIndex: Sendable, Hashable {
+    /// The manifests in their order.
     public var manifests: [Descriptor]
+    /// Notes by name.
     public var annotations: [String: String]
     /// Members that swbuild has no use for, kept as they are.
     public var others: [String: JSONValue] = [:]

@@ -120,40 +120,4 @@ public enum HostFile {
 
     /// Whether something is there, a symbolic link's target included.
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-    /// Copies a file's content; the copy appears whole or not at all.
-    /// - Throws: ``HostFileError``; nothing is left at `target` then.
-    public static func copy(_ source: String, to target: String) throws(HostFileError) {
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw HostFileError("open", source, code: errno) }
-        defer { close(input) }
-        let temporary = "\(target).\(getpid()).part"
-        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard output >= 0 else { throw HostFileError("create", target, code: errno) }
-        defer { close(output) }
-        do {
-            try copy(input, to: output, named: target)
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        guard rename(temporary, target) == 0 else {
-            let code = errno
-            unlink(temporary)
-            throw HostFileError("rename into place", target, code: code)
-        }
-    }
-
-    private static func copy(_ input: CInt, to output: CInt, named name: String) throws(HostFileError) {
-        var chunk = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count = Glibc.read(input, &chunk, chunk.count)
-            if count == 0 { return }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw HostFileError("read the source of", name, code: errno)
-            }
-            try write(chunk[..<count], descriptor: output, named: name)
-        }
-    }
 }

@@ -72,8 +72,11 @@ public struct ImageConfig: Sendable, Hashable {
 
 /// One line of an image's history.
 public struct HistoryEntry: Sendable, Hashable {
+    /// When the step ran: RFC 3339.
     public var created: String?
+    /// What the step did.
     public var createdBy: String?
+    /// Whatever the builder had to say.
     public var comment: String?
     /// Whether the step left no layer.
     public var isEmptyLayer: Bool

@@ -73,7 +73,10 @@ public struct ImageLayout: Sendable {
     /// - Throws: ``HostFileError``.
     public func write(_ document: [UInt8], as mediaType: MediaType) throws -> Descriptor {
         let digest = Digest(of: document)
-        if !HostFile.exists(blobPath(digest)) { try HostFile.write(document, to: blobPath(digest)) }
+        let path = blobPath(digest)
+        // One that is there may be damaged: documents are small enough to look.
+        let isThere = (try? HostFile.read(path, limit: document.count)) == document
+        if !isThere { try HostFile.write(document, to: path) }
         return Descriptor(mediaType: mediaType, digest: digest, size: Int64(document.count))
     }
 
@@ -92,13 +95,16 @@ public struct ImageLayout: Sendable {
         try HostFile.write(index.json.encoded(), to: "\(path)/index.json")
     }
 
-    /// Puts an entry into the index under a name; an entry of that name gives way.
+    /// Puts an entry into the index under a name; an entry of that name, or of the same image without one, gives way.
     /// - Throws: ``DocumentError`` or ``HostFileError``.
     public func tag(_ descriptor: Descriptor, as name: String) throws {
         var entry = descriptor
         entry.annotations[Self.referenceName] = name
         try updateIndex { index in
-            index.manifests.removeAll { $0.annotations[Self.referenceName] == name }
+            index.manifests.removeAll { old in
+                let oldName = old.annotations[Self.referenceName]
+                return oldName == name || oldName == nil && old.digest == entry.digest
+            }
             index.manifests.append(entry)
         }
     }
@@ -138,6 +144,6 @@ public struct BlobError: Error, Sendable, CustomStringConvertible {
             case .digest(let found): "is corrupt: its content has the digest \(found)"
             case .tooLarge(let size): "is no document: it has \(size) bytes"
             }
-        return "blob \(digest) of \(layout) \(what); copy the image there again"
+        return "blob \(digest) of \(layout) \(what); build the image or copy it there again"
     }
 }

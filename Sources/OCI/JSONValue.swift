@@ -54,6 +54,8 @@ extension JSONValue {
 }
 
 extension JSONValue: Codable {
+    /// Reads whatever value is there.
+    /// - Throws: what the coder throws.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
@@ -73,6 +75,8 @@ extension JSONValue: Codable {
         }
     }
 
+    /// Writes the value as it is.
+    /// - Throws: what the coder throws.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

@@ -1,8 +1,12 @@
 /// An image of a layout, found: its manifest and configuration, verified.
 public struct ResolvedImage: Sendable {
+    /// Where its blobs are.
     public var layout: ImageLayout
+    /// The entry of the index that was chosen.
     public var descriptor: Descriptor
+    /// The manifest, verified.
     public var manifest: ImageManifest
+    /// The configuration, verified.
     public var config: ImageConfig
 }
 
@@ -65,7 +69,8 @@ extension ImageLayout {
     private func resolve(entries: [Descriptor], platform: Platform, depth: Int) throws -> ResolvedImage {
         guard depth < 4 else { throw ImageNotFound(layout: path, reason: .nesting) }
         let images = entries.filter { $0.annotations["vnd.docker.reference.type"] != "attestation-manifest" }
-        let matching = images.first { $0.platform == platform } ?? images.first { $0.platform?.serves(platform) ?? true }
+        let matching =
+            images.first { $0.platform == platform } ?? images.first { $0.platform?.serves(platform) ?? true }
         guard let entry = matching else {
             throw ImageNotFound(layout: path, reason: .platform(platform, have: images.compactMap(\.platform)))
         }

@@ -45,6 +45,7 @@ public struct StepIdentity: Sendable, Hashable {
 
 /// What came of a step.
 public struct StepRecord: Sendable, Hashable {
+    /// The names of the step in the cache.
     public var identity: StepIdentity
     /// The layer that the step left; `nil` where it leaves none.
     public var diffID: DiffID?

@@ -12,7 +12,7 @@ extension Store {
         if let record = try layer(diffID) { return record }
         let lock = try lock("blob \(descriptor.digest)")
         defer { withExtendedLifetime(lock) {} }
-        if !isBlobComplete(descriptor) {
+        if !images.hasBlob(descriptor) {
             try copyBlob(descriptor, from: layout)
         }
         let record = LayerRecord(
@@ -23,11 +23,6 @@ extension Store {
         )
         try insert(record, tree: nil)
         return record
-    }
-
-    private func isBlobComplete(_ descriptor: Descriptor) -> Bool {
-        var information = stat()
-        return stat(images.blobPath(descriptor.digest), &information) == 0 && information.st_size == descriptor.size
     }
 
     /// By content: Docker's media types do not always tell.
@@ -44,38 +39,21 @@ extension Store {
     }
 
     private func copyBlob(_ descriptor: Descriptor, from layout: ImageLayout) throws {
-        func failure(_ problem: BlobError.Problem) -> BlobError {
-            BlobError(digest: descriptor.digest, layout: layout.path, problem: problem)
-        }
-        let source = layout.blobPath(descriptor.digest)
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw failure(.unreadable(HostFileError("open", source, code: errno))) }
-        defer { close(input) }
-        let target = images.blobPath(descriptor.digest)
-        let temporary = "\(root)/tmp/\(descriptor.digest.hex).\(getpid())"
-        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard output >= 0 else { throw HostFileError("create", target, code: errno) }
-        defer { close(output) }
+        let work = try makeWorkDirectory()
+        try layout.copy(descriptor, to: images, by: work.unique("blob"))
+    }
+
+    /// Copies a blob of the store to a layout that has not got it whole, and checks it on the way.
+    ///
+    /// A blob that turns out to be corrupt is removed, so that building again makes it anew.
+    /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``.
+    public func export(_ descriptor: Descriptor, to layout: ImageLayout) throws {
+        guard !layout.hasBlob(descriptor) else { return }
         do {
-            var hasher = Digest.Hasher()
-            var size: Int64 = 0
-            var chunk = [UInt8](repeating: 0, count: 1 << 20)
-            while true {
-                let count = read(input, &chunk, chunk.count)
-                if count < 0, errno == EINTR { continue }
-                if count < 0 { throw failure(.unreadable(HostFileError("read", source, code: errno))) }
-                if count == 0 { break }
-                size += Int64(count)
-                guard size <= descriptor.size else { throw failure(.size(found: size, expected: descriptor.size)) }
-                chunk.withUnsafeBytes { hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-                try HostFile.write(chunk[..<count], descriptor: output, named: target)
-            }
-            guard size == descriptor.size else { throw failure(.size(found: size, expected: descriptor.size)) }
-            let found = hasher.finalize()
-            guard found == descriptor.digest else { throw failure(.digest(found: found)) }
-            guard rename(temporary, target) == 0 else { throw HostFileError("rename into place", target, code: errno) }
-        } catch {
-            unlink(temporary)
+            let part = "\(layout.blobPath(descriptor.digest)).\(getpid()).part"
+            try images.copy(descriptor, to: layout, by: part)
+        } catch let error as BlobError {
+            unlink(images.blobPath(descriptor.digest))
             throw error
         }
     }
@@ -97,7 +75,7 @@ extension Store {
     public func index(of diffID: DiffID) throws -> LayerIndex {
         if let index = indexes.withLock({ $0[diffID] }) { return index }
         let index: LayerIndex
-        if let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30), let kept = try? LayerIndex(decoding: bytes) {
+        if let kept = keptIndex(of: diffID) {
             index = kept
         } else {
             let blob = try openBlob(of: diffID)
@@ -110,10 +88,19 @@ extension Store {
         return index
     }
 
+    /// The list as it was kept, with its digest behind it; `nil` where it is missing or damaged.
+    private func keptIndex(of diffID: DiffID) -> LayerIndex? {
+        guard let bytes = try? HostFile.read(indexPath(diffID), limit: 1 << 30), bytes.count > 64 else { return nil }
+        let body = Array(bytes.dropLast(64))
+        guard bytes.suffix(64).elementsEqual(Digest(of: body).hex.utf8) else { return nil }
+        return try? LayerIndex(decoding: body)
+    }
+
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
-        try HostFile.write(index.encoded(), to: indexPath(diffID))
+        let bytes = index.encoded()
+        try HostFile.write(bytes + Digest(of: bytes).hex.utf8, to: indexPath(diffID))
         indexes.withLock { $0[diffID] = index }
     }
 

@@ -35,7 +35,9 @@ extension Store {
     }
 
     /// Frees what nothing uses: images without a name, cache entries not used lately, and the layers, blobs, indexes
-    /// and logs that are then left. With `nil`, the whole cache and all cache mounts go.
+    /// and logs that are then left.
+    ///
+    /// With `nil`, the whole cache and all cache mounts go.
     /// - Returns: The bytes that were freed.
     /// - Throws: ``DatabaseError``, ``DocumentError``, ``FileError`` or ``HostFileError``.
     public func prune(keepingHours hours: Int?) throws -> Int64 {

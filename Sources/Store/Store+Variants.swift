@@ -8,7 +8,9 @@ extension Store {
     public func variant(_ variant: LayerVariant, work: WorkDirectory) throws -> LayerRecord {
         guard let source = try layer(variant.source) else { throw StoreError.missingLayer(variant.source) }
         var latest = variant.latestModification
-        if let limit = latest, try index(of: variant.source).entries.allSatisfy({ $0.modified <= limit }) { latest = nil }
+        if let limit = latest, try index(of: variant.source).entries.allSatisfy({ $0.modified <= limit }) {
+            latest = nil
+        }
         if latest == nil, source.compression == variant.compression { return source }
         let name: [DatabaseValue] = [
             .text(variant.source.digest.hex), .text(variant.compression.rawValue), .text(latest.map { "\($0)" } ?? ""),

@@ -24,10 +24,11 @@ public final class Store: Sendable {
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
-        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts"] {
+        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp"] {
             try HostFile.createDirectories("\(self.root)/\(name)")
         }
-        chmod(self.root, 0o711)
+        // Layers hold set-user-ID programs and whatever else is in images: nobody else is to reach them.
+        chmod(self.root, 0o700)
         images = try ImageLayout(creating: "\(self.root)/images")
         // Switching a new database to its journal mode is the one thing that SQLite does not wait for.
         let lock = try FileLock.wait(for: "\(self.root)/locks/open")
@@ -51,6 +52,9 @@ public final class Store: Sendable {
             source TEXT NOT NULL, compression TEXT NOT NULL, latest TEXT NOT NULL, diff_id TEXT NOT NULL,
             PRIMARY KEY (source, compression, latest)) WITHOUT ROWID;
         """
+
+    /// Where the compiled system call filter is kept, so that a build need not compile it again.
+    public var seccompDirectory: String { "\(root)/seccomp" }
 
     /// A directory for a build that begins.
     /// - Throws: ``HostFileError`` where it cannot be made.
@@ -139,7 +143,9 @@ public final class Store: Sendable {
         }
     }
 
-    /// Keeps what came of a step. The layer must be in the store already.
+    /// Keeps what came of a step.
+    ///
+    /// The layer must be in the store already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: StepRecord) throws {
         try database.query(
@@ -221,7 +227,9 @@ public final class Store: Sendable {
         return record
     }
 
-    /// Keeps a layer's record. Its blob must be in place already.
+    /// Keeps a layer's record.
+    ///
+    /// Its blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: LayerRecord, tree: Digest?) throws {
         try database.query(

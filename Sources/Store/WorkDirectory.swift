@@ -21,7 +21,8 @@ public final class WorkDirectory: Sendable {
 
     deinit {
         removeTree(path)
-        unlink(lockPath)
+        // What could not be removed keeps its lock file: the next to open the store tries again.
+        if !HostFile.exists(path) { unlink(lockPath) }
     }
 
     /// A path below that nobody else uses.
@@ -39,57 +40,23 @@ public final class WorkDirectory: Sendable {
         return path
     }
 
-    /// Removes the directories under `parent` whose builds are gone.
+    /// Removes what builds that are gone left under `parent`: whatever has no lock, or one that nobody holds.
     static func removeAbandoned(in parent: String) throws {
-        let directory = try Directory(path: parent)
-        for item in try directory.list(.root) {
-            let name = String(decoding: item.name, as: UTF8.self)
-            guard name.hasSuffix(".lock") else { continue }
+        let names = try Directory(path: parent).list(.root).map { String(decoding: $0.name, as: UTF8.self) }
+        let locks = Set(names.filter { $0.hasSuffix(".lock") })
+        for name in names where !locks.contains(name) && !locks.contains("\(name).lock") {
+            // A lock is made before what it covers: what has none by now is nobody's.
+            let path = "\(parent)/\(name)"
+            if !HostFile.exists("\(path).lock") { removeTree(path) }
+        }
+        for name in locks.sorted() {
             let lockPath = "\(parent)/\(name)"
             guard let lock = try FileLock.take(ifFree: lockPath) else { continue }
             withExtendedLifetime(lock) {
-                removeTree(String(lockPath.dropLast(".lock".count)))
-                _ = unlink(lockPath)
+                let path = String(lockPath.dropLast(".lock".count))
+                removeTree(path)
+                if !HostFile.exists(path) { _ = unlink(lockPath) }
             }
         }
     }
-}
-
-/// Removes a directory and what is below it, by descriptors: a symbolic link is removed, never followed.
-///
-/// What cannot be removed stays: the callers clean up, and have nothing better to do about it.
-public func removeTree(_ path: String) {
-    guard unlink(path) != 0, errno == EISDIR || errno == EPERM else { return }
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    if descriptor >= 0 {
-        removeContents(descriptor)
-        close(descriptor)
-    }
-    rmdir(path)
-}
-
-private func removeContents(_ directory: CInt) {
-    let copy = dup(directory)
-    guard copy >= 0 else { return }
-    guard let stream = fdopendir(copy) else {
-        close(copy)
-        return
-    }
-    defer { closedir(stream) }
-    while let item = readdir(stream) {
-        withUnsafePointer(to: &item.pointee.d_name) { tuple in
-            tuple.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { removeItem($0, in: directory) }
-        }
-    }
-}
-
-private func removeItem(_ name: UnsafePointer<CChar>, in directory: CInt) {
-    if strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return }
-    if unlinkat(directory, name, 0) == 0 { return }
-    let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    if child >= 0 {
-        removeContents(child)
-        close(child)
-    }
-    unlinkat(directory, name, AT_REMOVEDIR)
 }

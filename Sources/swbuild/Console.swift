@@ -1,14 +1,25 @@
 import Glibc
+import OCI
 
 /// The two streams of the terminal: results go to one, everything else to the other.
 enum Console {
     /// Writes a line of the result.
-    static func print(_ text: String) { write(text + "\n", to: 1) }
+    ///
+    /// A reader that has seen enough is no failure; a disk that is full is.
+    static func print(_ text: String) throws {
+        do {
+            try HostFile.write(Array((text + "\n").utf8)[...], descriptor: 1, named: "standard output")
+        } catch {
+            guard error.code == EPIPE else { throw error }
+        }
+    }
 
     /// Writes a line for the reader.
     static func note(_ text: String) { write(text + "\n", to: 2) }
 
-    /// Writes text as it is. A reader that is gone is no reason to fail.
+    /// Writes text as it is.
+    ///
+    /// A reader that is gone is no reason to fail.
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

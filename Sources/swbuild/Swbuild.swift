@@ -1,6 +1,22 @@
 import ArgumentParser
+import Dispatch
 
 @main
+enum Main {
+    /// Waits in the main thread for the command, which runs beside it.
+    ///
+    /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
+    static func main() {
+        Signals.block()
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            await Swbuild.main(nil)
+            done.signal()
+        }
+        done.wait()
+    }
+}
+
 struct Swbuild: AsyncParsableCommand {
     static let version = "0.1.0"
 
@@ -18,9 +34,4 @@ struct Swbuild: AsyncParsableCommand {
         ],
         defaultSubcommand: BuildCommand.self
     )
-
-    static func main() async {
-        Signals.block()
-        await Self.main(nil)
-    }
 }

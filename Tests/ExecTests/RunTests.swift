@@ -60,6 +60,7 @@ import Testing
             $0.workingDirectory = "/etc"
         }
         #expect(try changed.output() == "wörk\n\n0077\n/etc\n")
+        #expect(SandboxPlan(root: changed.root, arguments: ["true"]).hostname == "swbuild")
     }
 
     @Test func makesAMissingWorkingDirectoryInTheLayer() throws {

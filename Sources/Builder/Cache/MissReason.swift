@@ -10,7 +10,9 @@ enum MissReason {
         guard let now = try? JSONValue(parsing: fields, as: "fields") else { return nil }
         // The nearest of the earlier records: one with the same key, else the last used.
         if earlier.contains(where: { $0.identity.key == identity.key }) { return "the layers below it changed" }
-        guard let last = earlier.first, let before = try? JSONValue(parsing: last.fields, as: "fields") else { return nil }
+        guard let last = earlier.first, let before = try? JSONValue(parsing: last.fields, as: "fields") else {
+            return nil
+        }
         var reasons: [String] = []
         let names = Set((now.object ?? [:]).keys).union((before.object ?? [:]).keys).subtracting(["files"]).sorted()
         for name in names where now[name] != before[name] {

@@ -76,7 +76,9 @@ final class ContentHashes: Sendable {
         return digest
     }
 
-    /// Writes back what this build used, where it learnt something. A failure costs the next build time, no more.
+    /// Writes back what this build used, where it learnt something.
+    ///
+    /// A failure costs the next build time, no more.
     func save() {
         let bytes = state.withLock { state -> [UInt8]? in
             guard state.isChanged else { return nil }
@@ -86,7 +88,9 @@ final class ContentHashes: Sendable {
             let limit = 2_000_000
             for (key, digest) in state.used { Self.encode(key, digest, into: &result) }
             if state.known.count < limit {
-                for (key, digest) in state.known where state.used[key] == nil { Self.encode(key, digest, into: &result) }
+                for (key, digest) in state.known where state.used[key] == nil {
+                    Self.encode(key, digest, into: &result)
+                }
             }
             return result
         }

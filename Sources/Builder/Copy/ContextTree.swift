@@ -45,7 +45,10 @@ final class ContextTree: SourceTree, Sendable {
         case .file: kind = .file(size: status.size)
         case .directory: kind = .directory(opaque: false)
         case .symlink: kind = .symlink(target: try directory.readLink(path))
-        case .characterDevice: kind = .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
+        case .characterDevice:
+            // Overlay file systems take such a device for the mark that a name is gone.
+            if status.deviceMajor == 0, status.deviceMinor == 0 { throw CopyError.whiteoutDevice(path) }
+            kind = .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
         case .blockDevice: kind = .blockDevice(major: status.deviceMajor, minor: status.deviceMinor)
         case .fifo: kind = .fifo
         case .socket: return nil

@@ -190,7 +190,8 @@ struct CopyLayer {
         var entry = item.node.entry
         entry.path = target
         apply(to: &entry)
-        let content: ContentSource = if case .file = entry.kind { try selection.trees[item.tree].content(item.node) } else { .none }
+        let content: ContentSource =
+            if case .file = entry.kind { try selection.trees[item.tree].content(item.node) } else { .none }
         let link = item.node.identity.map { Link(group: group, identity: $0) }
         entries[target] = Placed(entry: LayerEntry(entry: entry, content: content), identity: link)
     }

@@ -92,7 +92,9 @@ struct Selector {
         guard let parent = path.parent else { return [] }
         let directory = try tree.resolve(parent, followLast: true)
         guard let node = try tree.node(directory), node.entry.isDirectory else { return [] }
-        let names = try tree.children(directory).prefix(10_000).map { String(decoding: $0.entry.path.name, as: UTF8.self) }
+        let names = try tree.children(directory).prefix(10_000).map {
+            String(decoding: $0.entry.path.name, as: UTF8.self)
+        }
         guard let near = suggestion(for: String(decoding: path.name, as: UTF8.self), among: names) else { return [] }
         return ["did you mean '\(near)'?"]
     }

@@ -71,7 +71,9 @@ struct SourceMatch {
 }
 
 extension SourceTree {
-    /// The paths that a pattern matches, in byte order. A pattern without wildcards matches its path, there or not.
+    /// The paths that a pattern matches, in byte order.
+    ///
+    /// A pattern without wildcards matches its path, there or not.
     func matches(_ pattern: SourcePattern) throws -> [SourceMatch] {
         var found: [ContainerPath] = [.root]
         for component in pattern.components {

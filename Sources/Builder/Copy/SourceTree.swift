@@ -130,7 +130,7 @@ enum CopyError: Error, CustomStringConvertible {
     case unknownUser(String)
     case unknownGroup(String)
     case malformedMode(String)
-    case socket(ContainerPath)
+    case whiteoutDevice(ContainerPath)
 
     var description: String {
         switch self {
@@ -142,10 +142,13 @@ enum CopyError: Error, CustomStringConvertible {
         case .fileInTheWay(let path):
             "a directory cannot be copied to \(path): there is something there that is no directory"
         case .directoryInTheWay(let path): "a file cannot be copied to \(path): there is a directory there"
-        case .unknownUser(let name): "the image has no user '\(name)' in /etc/passwd; use a number or add the user first"
-        case .unknownGroup(let name): "the image has no group '\(name)' in /etc/group; use a number or add the group first"
+        case .unknownUser(let name):
+            "the image has no user '\(name)' in /etc/passwd; use a number or add the user first"
+        case .unknownGroup(let name):
+            "the image has no group '\(name)' in /etc/group; use a number or add the group first"
         case .malformedMode(let mode): "'\(mode)' is no mode: expected an octal number such as 0755, or u=rwX,go=rX"
-        case .socket(let path): "\(path) is a socket, which an image cannot hold"
+        case .whiteoutDevice(let path):
+            "\(path) of the build context is a device node 0:0, which a layer cannot hold; name it in .dockerignore"
         }
     }
 }

@@ -24,6 +24,8 @@ struct UserDatabase: Sendable {
         var gid: UInt32
         var supplementaryGroups: [UInt32]
         var home: String
+
+        static let root = Identity(uid: 0, gid: 0, supplementaryGroups: [], home: "/root")
     }
 
     private(set) var users: [User] = []
@@ -33,11 +35,11 @@ struct UserDatabase: Sendable {
 
     init(passwd: [UInt8], group: [UInt8]) {
         for fields in Self.lines(passwd) where fields.count >= 4 {
-            guard let uid = UInt32(fields[2]), let gid = UInt32(fields[3]) else { continue }
+            guard let uid = Self.number(fields[2]), let gid = Self.number(fields[3]) else { continue }
             users.append(User(name: fields[0], uid: uid, gid: gid, home: fields.count > 5 ? fields[5] : ""))
         }
         for fields in Self.lines(group) where fields.count >= 3 {
-            guard let gid = UInt32(fields[2]) else { continue }
+            guard let gid = Self.number(fields[2]) else { continue }
             let members = fields.count > 3 ? fields[3].split(separator: ",").map(String.init) : []
             groups.append(Group(name: fields[0], gid: gid, members: members))
         }
@@ -50,7 +52,9 @@ struct UserDatabase: Sendable {
 
     private static func read(_ path: String, in stack: LayerStack) throws -> [UInt8] {
         let resolved = try stack.resolve(ContainerPath(path), followLast: true)
-        guard let found = stack.lookup(resolved), case .file(let size) = found.entry.kind, size <= limit else { return [] }
+        guard let found = stack.lookup(resolved), case .file(let size) = found.entry.kind, size <= limit else {
+            return []
+        }
         let file = try stack.open(found)
         return try HostFile.read(descriptor: file.raw, named: path, limit: limit)
     }
@@ -80,7 +84,7 @@ struct UserDatabase: Sendable {
     func owner(_ text: String) throws -> (uid: UInt32, gid: UInt32) {
         let parts = Self.parts(text)
         if parts.user.isEmpty, let group = parts.group { return (0, try gid(group)) }
-        if let uid = UInt32(parts.user) {
+        if let uid = Self.number(parts.user) {
             // A number alone stands for the group too, whatever /etc/passwd says of that user.
             return (uid, try parts.group.map(gid) ?? uid)
         }
@@ -93,12 +97,20 @@ struct UserDatabase: Sendable {
         return (parts[0], parts.count > 1 && !parts[1].isEmpty ? parts[1] : nil)
     }
 
+    /// A number of a user or group.
+    ///
+    /// The largest one means "leave it as it is" to the kernel, and is nobody's.
+    static func number(_ text: some StringProtocol) -> UInt32? {
+        guard let number = UInt32(text), number != UInt32.max else { return nil }
+        return number
+    }
+
     private func user(_ name: String) throws -> User {
         if name.isEmpty || name == "root" && !users.contains(where: { $0.name == "root" }) {
             return users.first { $0.uid == 0 } ?? User(name: "root", uid: 0, gid: 0, home: "/")
         }
         if let user = users.first(where: { $0.name == name }) { return user }
-        if let uid = UInt32(name) {
+        if let uid = Self.number(name) {
             return users.first { $0.uid == uid } ?? User(name: "", uid: uid, gid: 0, home: "/")
         }
         throw CopyError.unknownUser(name)
@@ -106,7 +118,7 @@ struct UserDatabase: Sendable {
 
     private func gid(_ name: String) throws -> UInt32 {
         if let group = groups.first(where: { $0.name == name }) { return group.gid }
-        if let gid = UInt32(name) { return gid }
+        if let gid = Self.number(name) { return gid }
         if name == "root" { return 0 }
         throw CopyError.unknownGroup(name)
     }

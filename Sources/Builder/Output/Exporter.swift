@@ -25,9 +25,7 @@ struct Exporter {
 
     private func writeLayout(_ path: String) throws {
         let layout = try ImageLayout(creating: path)
-        for blob in blobs where !HostFile.exists(layout.blobPath(blob.digest)) {
-            try HostFile.copy(store.images.blobPath(blob.digest), to: layout.blobPath(blob.digest))
-        }
+        for blob in blobs { try store.export(blob, to: layout) }
         guard !tags.isEmpty else {
             try layout.updateIndex { index in
                 index.manifests.removeAll { $0.digest == image.descriptor.digest }

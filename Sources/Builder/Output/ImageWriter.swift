@@ -6,7 +6,9 @@ import Store
 public struct BuiltImage: Sendable {
     /// The manifest's descriptor, with its platform.
     public var descriptor: Descriptor
+    /// The manifest as written.
     public var manifest: ImageManifest
+    /// The configuration as written.
     public var config: ImageConfig
     /// The layers as the store has them: what was built, whatever the output's form.
     public var chain: [DiffID]

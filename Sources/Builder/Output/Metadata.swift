@@ -2,14 +2,19 @@ import OCI
 
 /// A step as the metadata file lists it.
 public struct StepSummary: Sendable {
+    /// How the step is shown.
     public var display: StepDisplay
+    /// Whether its layer came from the cache.
     public var isCached: Bool
+    /// How long it took; 0 where it was cached.
     public var seconds: Double
 }
 
 /// What a build gives back.
 public struct BuildResult: Sendable {
+    /// The image as it is in the store.
     public var image: BuiltImage
+    /// The names that it was given.
     public var tags: [ImageReference]
     /// The steps that were needed, in the order of the graph.
     public var steps: [StepSummary]

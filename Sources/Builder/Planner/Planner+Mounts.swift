@@ -35,13 +35,17 @@ private struct MountFields {
         case nil, "true", "1": return true
         case "false", "0": return false
         case let other?:
-            throw Diagnostic("'\(other)' is no value of '\(field.key)'", at: field.range, notes: ["expected true or false"])
+            throw Diagnostic(
+                "'\(other)' is no value of '\(field.key)'",
+                at: field.range,
+                notes: ["expected true or false"]
+            )
         }
     }
 
     mutating func takeNumber(_ name: String, radix: Int, default standard: UInt32) throws(Diagnostic) -> UInt32 {
         guard let field = try take(name) else { return standard }
-        guard let number = UInt32(field.value, radix: radix) else {
+        guard let number = UInt32(field.value, radix: radix), number != UInt32.max else {
             let kind = radix == 8 ? "an octal number" : "a number"
             throw Diagnostic("'\(field.value)' is no value of '\(name)'", at: field.range, notes: ["expected \(kind)"])
         }

@@ -33,7 +33,8 @@ extension Planner {
         if let device = run.devices.first {
             throw Diagnostic("RUN --device is not supported yet", at: device.range)
         }
-        let flags = run.mounts.map { "--mount=\($0.text) " }.joined()
+        let flags =
+            run.mounts.map { "--mount=\($0.text) " }.joined()
             + (run.network.map { "--network=\($0.raw) " } ?? "") + (run.security.map { "--security=\($0.raw) " } ?? "")
         let display = state.nextDisplay("RUN \(flags)\(run.displayText)")
         var inputs = [state.node]
@@ -68,7 +69,11 @@ extension Planner {
         switch text {
         case "sandbox": return
         case "insecure":
-            throw Diagnostic("--security=insecure is not allowed", at: word.range, notes: ["swbuild confines every step"])
+            throw Diagnostic(
+                "--security=insecure is not allowed",
+                at: word.range,
+                notes: ["swbuild confines every step"]
+            )
         default:
             throw Diagnostic("'\(text)' is no security mode", at: word.range, notes: ["expected sandbox or insecure"])
         }
@@ -162,7 +167,8 @@ extension Planner {
             }
             return .path(path)
         }
-        let isRepository = path.hasPrefix("git@") || path.hasPrefix("git://") || path.hasPrefix("ssh://")
+        let isRepository =
+            path.hasPrefix("git@") || path.hasPrefix("git://") || path.hasPrefix("ssh://")
             || (isWeb && (path.hasSuffix(".git") || path.contains(".git#")))
         if isRepository {
             throw Diagnostic("ADD of a git repository is not supported yet: '\(path)'", at: word.range)

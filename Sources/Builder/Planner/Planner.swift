@@ -1,22 +1,26 @@
 import BuildFileParser
 import OCI
 
-/// Where base images come from. The planner asks for each image that the target needs, once.
-public protocol ImageSource {
+/// Where base images come from.
+///
+/// The planner asks for each image that the target needs, once.
+protocol ImageSource {
     /// The image of a reference or layout for a platform.
     func resolve(_ source: NamedContext.Source, platform: Platform) throws -> ResolvedImage
 }
 
 /// What the planner makes of a build file: the graph and what the target becomes.
-public struct BuildPlan: Sendable {
-    public var graph: BuildGraph
-    public var result: StageResult
+struct BuildPlan: Sendable {
+    var graph: BuildGraph
+    var result: StageResult
     /// From the build argument or the environment, as text.
-    public var sourceDateEpoch: String?
+    var sourceDateEpoch: String?
 }
 
-/// Turns a build file into the graph of the steps that its target needs. It asks only its image source for anything.
-public struct Planner {
+/// Turns a build file into the graph of the steps that its target needs.
+///
+/// It asks only its image source for anything.
+struct Planner {
     let file: BuildFile
     let request: BuildRequest
     private let images: any ImageSource
@@ -49,7 +53,7 @@ public struct Planner {
 
     /// Plans the steps that the request's target needs.
     /// - Throws: ``Diagnostic``.
-    public static func plan(
+    static func plan(
         _ file: BuildFile,
         request: BuildRequest,
         images: any ImageSource
@@ -75,7 +79,9 @@ public struct Planner {
         let names = file.stages.compactMap { $0.from.value.name?.value }
         var notes: [String] = []
         if let near = suggestion(for: target, among: names) { notes.append("did you mean '\(near)'?") }
-        notes.append(names.isEmpty ? "no stage of the file has a name" : "the stages are \(names.joined(separator: ", "))")
+        notes.append(
+            names.isEmpty ? "no stage of the file has a name" : "the stages are \(names.joined(separator: ", "))"
+        )
         throw Diagnostic("there is no stage '\(target)' to build", at: nil, notes: notes)
     }
 

@@ -5,9 +5,13 @@ import Store
 
 /// The build file and the context that a caller names, found and read.
 public struct BuildInputs: Sendable {
+    /// The build file's name for messages.
     public private(set) var buildFileName: String
+    /// The build file's bytes.
     public private(set) var buildFile: [UInt8]
+    /// The context, absolute; `nil` where there is none.
     public private(set) var contextPath: String?
+    /// The ignore file that applies to the context.
     public private(set) var ignoreFile: IgnoreFile?
     /// Where a context from standard input was unpacked.
     fileprivate var temporary: String?
@@ -63,7 +67,9 @@ public struct InputLoader: Sendable {
             )
         }
         let path = absolute(context, in: directory)
-        guard let resolved = realpath(path, nil) else { throw HostFileError("open the build context", path, code: errno) }
+        guard let resolved = realpath(path, nil) else {
+            throw HostFileError("open the build context", path, code: errno)
+        }
         defer { free(resolved) }
         return try load(contextPath: String(cString: resolved))
     }

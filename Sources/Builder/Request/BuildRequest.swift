@@ -10,19 +10,29 @@ public struct BuildRequest: Sendable {
     public var contextPath: String?
     /// The ignore file's bytes and its name; `nil` where there is none.
     public var ignoreFile: IgnoreFile?
+    /// The names of the image, in the order given.
     public var tags: [ImageReference] = []
     /// A stage by name or number; `nil` for the last.
     public var target: String?
     /// In the order given; a later one of the same name wins.
     public var buildArguments: [(name: String, value: String)] = []
+    /// In the order given; a later one of the same name wins.
     public var namedContexts: [NamedContext] = []
+    /// Labels that win over the build file's.
     public var labels: [(name: String, value: String)] = []
+    /// Annotations of the manifest.
     public var annotations: [(name: String, value: String)] = []
+    /// What RUN --mount=type=secret can ask for.
     public var secrets: [Secret] = []
+    /// The platform of the result.
     public var platform = Platform.host
+    /// Which steps may be taken from the cache.
     public var cachePolicy = CachePolicy.use
+    /// The network of steps that do not name one.
     public var network = NetworkMode.default
+    /// How many steps may run at once.
     public var jobs = 1
+    /// Where the result goes beside the store.
     public var outputs: [OutputSpec] = []
     /// From the environment; a build argument of that name wins.
     public var sourceDateEpoch: String?
@@ -35,7 +45,9 @@ public struct BuildRequest: Sendable {
 
 /// An ignore file that applies to a context.
 public struct IgnoreFile: Sendable, Hashable {
+    /// The name as given.
     public var name: String
+    /// The file's content.
     public var bytes: [UInt8]
 
     /// An ignore file by name and content.
@@ -70,7 +82,9 @@ public struct NamedContext: Sendable, Hashable {
         case image(ImageReference)
     }
 
+    /// The name as given.
     public var name: String
+    /// What it stands for, or where its value comes from.
     public var source: Source
 
     /// A name and what it stands for.
@@ -88,7 +102,9 @@ public struct Secret: Sendable, Hashable {
         case environment(String)
     }
 
+    /// The name that steps use.
     public var id: String
+    /// What it stands for, or where its value comes from.
     public var source: Source
 
     /// A secret and where its value comes from.
@@ -112,9 +128,11 @@ public struct OutputSpec: Sendable, Hashable {
         case local
     }
 
+    /// The form of the result.
     public var kind: Kind
     /// A path of the host; `-` is standard output.
     public var destination: String
+    /// How the layers that the build makes are compressed.
     public var compression: BlobCompression
 
     /// An output of this kind to this place.

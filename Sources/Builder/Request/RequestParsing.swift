@@ -167,6 +167,7 @@ extension OutputSpec {
         }
         guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
         else { throw failure("compression=gzip, zstd or uncompressed") }
+        guard ["oci", "docker", "tar", "local"].contains(type) else { throw failure("type=oci, docker, tar or local") }
         guard let destination, !destination.isEmpty else { throw failure("dest=PATH") }
         guard tar == nil || tar == "true" || tar == "false" else { throw failure("tar=true or tar=false") }
         let kind: Kind
@@ -174,8 +175,7 @@ extension OutputSpec {
         case "oci": kind = .oci(tar: tar.map { $0 == "true" } ?? (destination == "-" || destination.hasSuffix(".tar")))
         case "docker": kind = .docker
         case "tar": kind = .tar
-        case "local": kind = .local
-        default: throw failure("type=oci, docker, tar or local")
+        default: kind = .local
         }
         let isDirectory = kind == .local || kind == .oci(tar: false)
         guard destination != "-" || !isDirectory else { throw failure("a directory's path, not standard output") }

@@ -16,8 +16,11 @@ public enum BuildError: Error {
 
 /// How a command failed.
 public struct CommandFailure: Sendable {
+    /// The step that ran it.
     public var display: StepDisplay
+    /// The command and its arguments.
     public var arguments: [String]
+    /// How it ended.
     public var status: ExitStatus
     /// The last lines of its output.
     public var tail: [String]

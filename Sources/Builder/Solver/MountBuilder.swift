@@ -4,7 +4,9 @@ import LayerDiff
 import OCI
 import Store
 
-/// Turns the mounts of a RUN into those of its sandbox. Locks on caches are held as long as the value lives.
+/// Turns the mounts of a RUN into those of its sandbox.
+///
+/// Locks on caches are held as long as the value lives.
 struct MountBuilder {
     private let runner: StepRunner
     private let stack: LayerStack
@@ -107,7 +109,7 @@ struct MountBuilder {
         case .node(let id): lower = try runner.store.directories(try runner.state(of: id).chain)
         case .context(let index):
             let context = runner.graph.contexts[index]
-            lower = [runner.environment.contexts[index].isFiltered ? try snapshot(tree, node) : context.path]
+            lower = [try mustBeCopied(index, node) ? try snapshot(tree, node) : context.path]
         case .none: lower = []
         }
         let kind: SandboxPlan.Mount.Kind
@@ -126,7 +128,20 @@ struct MountBuilder {
         return (kind, node.entry.isDirectory)
     }
 
-    /// A copy of what a context shows of a path: the ignore file's exclusions are not to be seen through a mount.
+    /// Whether a mount would show what the context does not: excluded files, or owners of the host's.
+    ///
+    /// A context's files are root's, as in COPY: what a step makes must not depend on who checked the sources out.
+    private func mustBeCopied(_ index: Int, _ start: SourceNode) throws -> Bool {
+        let context = runner.environment.contexts[index]
+        var isForeign = context.isFiltered
+        guard !isForeign else { return true }
+        try context.walk(start) { node in
+            if let status = node.status, status.uid != 0 || status.gid != 0 { isForeign = true }
+        }
+        return isForeign
+    }
+
+    /// A copy of what a context shows of a path.
     private func snapshot(_ tree: any SourceTree, _ start: SourceNode) throws -> String {
         let directory = try runner.environment.work.makeDirectory("snapshot")
         var entries: [LayerEntry] = []

@@ -1,4 +1,5 @@
 import Exec
+import Glibc
 import LayerDiff
 import Logging
 import OCI
@@ -91,8 +92,6 @@ final class StepEnvironment: Sendable {
     let logger: Logger
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
-    /// The build's moment: now, or what SOURCE_DATE_EPOCH says.
-    let now: Int64
     let platform: Platform
     let logs: String
     let inFlight = LayersInFlight()
@@ -107,11 +106,15 @@ final class StepEnvironment: Sendable {
         logger = parts.logger
         secrets = parts.secrets
         sshAgents = parts.sshAgents
-        now = parts.now
         platform = parts.platform
         logs = parts.logs
         contexts = parts.contexts
     }
+
+    /// The time of directories and files that a step makes itself.
+    ///
+    /// Whatever SOURCE_DATE_EPOCH says: layers are kept with their true times, and rewritten for the output.
+    var now: Int64 { Int64(time(nil)) }
 
     /// The parts that come from the request.
     struct Parts {
@@ -120,7 +123,6 @@ final class StepEnvironment: Sendable {
         var logger: Logger
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
-        var now: Int64
         var platform: Platform
         var logs: String
         var contexts: [ContextTree]

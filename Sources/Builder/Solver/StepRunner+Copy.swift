@@ -126,7 +126,10 @@ extension StepRunner {
             case .inline(let name, _):
                 guard let node = try inline.node(ContainerPath(cleaning: name.utf8)) else { continue }
                 selection.groups.append(
-                    Selection.Group(form: .file, items: [Selection.Item(relative: node.entry.path, node: node, tree: 1)])
+                    Selection.Group(
+                        form: .file,
+                        items: [Selection.Item(relative: node.entry.path, node: node, tree: 1)]
+                    )
                 )
             case .url(let url):
                 guard let download = downloads[url] else { continue }
@@ -180,7 +183,9 @@ extension StepRunner {
             guard group.form == .file, let item = group.items.first, item.tree != 1 else { continue }
             let isDownload = selection.trees[item.tree] is DownloadTree
             guard !isDownload || step.unpack == true else { continue }
-            guard case .file(let directory, let path) = try selection.trees[item.tree].content(item.node) else { continue }
+            guard case .file(let directory, let path) = try selection.trees[item.tree].content(item.node) else {
+                continue
+            }
             let file = try directory.openFile(path)
             guard try Archive.isArchive(file) else { continue }
             let scratch = try environment.work.makeDirectory("archive")
@@ -203,7 +208,7 @@ struct ChecksumError: Error, CustomStringConvertible {
     let found: Digest
 
     var description: String {
-        "\(url) has the digest \(found), but --checksum says \(expected); nothing was copied"
+        "\(redacted(url)) has the digest \(found), but --checksum says \(expected); nothing was copied"
     }
 }
 
@@ -211,7 +216,7 @@ struct ChecksumError: Error, CustomStringConvertible {
 struct DownloadNameError: Error, CustomStringConvertible {
     let url: String
 
-    var description: String { "\(url) names no file; give a destination that does not end in a slash" }
+    var description: String { "\(redacted(url)) names no file; give a destination that does not end in a slash" }
 }
 
 extension CopyStep.Source {

@@ -77,8 +77,10 @@ extension StepRunner {
     // MARK: Running
 
     private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
+        guard geteuid() == 0 else { throw NeedsRoot() }
         environment.inFlight.wait(for: base.chain)
         let lowers = try store.directories(base.chain)
+        guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
         let stack = try store.stack(base.chain)
         let user = try UserDatabase(in: stack).identity(step.user)
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
@@ -88,7 +90,7 @@ extension StepRunner {
         defer { removeTree(scratch) }
         try copyRootAttributes(of: stack, to: upper)
         let stubs = try environment.stubs.directory(for: mounts.points, in: stack, work: environment.work)
-        let plan = SandboxPlan(
+        var plan = SandboxPlan(
             root: SandboxPlan.Overlay(
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
                 upperDirectory: upper,
@@ -106,6 +108,7 @@ extension StepRunner {
             arguments: step.arguments,
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
+        plan.seccompDirectory = store.seccompDirectory
         try run(plan, arguments: step.arguments)
         let entries = try UpperDirectory.changes(in: Directory(path: upper), above: stack)
         return Produced(entries: entries, upper: upper)
@@ -163,6 +166,26 @@ extension StepRunner {
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
     }
+}
+
+/// More layers than an overlay takes.
+struct TooManyLayers: Error, CustomStringConvertible {
+    /// The kernel's OVL_MAX_STACK, less the directory with the mount points.
+    static let limit = 499
+
+    let count: Int
+
+    var description: String {
+        """
+        RUN would stand on \(count) layers, and the kernel stacks no more than \(Self.limit); join RUN steps with &&, or \
+        copy what is needed into a later stage
+        """
+    }
+}
+
+/// A sandbox was asked for by somebody who may not make one.
+struct NeedsRoot: Error, CustomStringConvertible {
+    var description: String { "RUN needs root for now: call swbuild with sudo" }
 }
 
 /// Writes a step's output to its log as it comes, and to the progress line by line.

@@ -64,7 +64,9 @@ struct StepRunner: Sendable {
         var upper: String?
     }
 
-    /// Takes a step's layer from the cache, or makes it. Of several who want it at once, one makes it.
+    /// Takes a step's layer from the cache, or makes it.
+    ///
+    /// Of several who want it at once, one makes it.
     func cached(
         _ key: Key,
         on base: StepState,
@@ -73,25 +75,29 @@ struct StepRunner: Sendable {
     ) throws -> Outcome {
         let ignores = ignoresCache || node.display.ignoresCache
         let logger = environment.logger
-        logger.debug("\(node.display.name): key \(key.identity.key), parent \(key.identity.parent?.description ?? "none")")
+        logger.debug(
+            "\(node.display.name): key \(key.identity.key), parent \(key.identity.parent?.description ?? "none")"
+        )
         if !ignores, let hit = try lookUp(key, base) { return hit }
         let lock = StepLock(try store.lock("step \(key.identity.key) \(key.identity.parent?.description ?? "-")"))
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
         if !ignores { try explainMiss(key) }
+        let began = Int64(time(nil))
         let start = Clock.now()
         let produced = try make()
         let index = LayerIndex(produced.entries.map(\.entry))
         let seconds = Clock.now() - start
-        if let same = try earlierLayer(like: produced, index: index, definition: key.identity.definition) {
+        let run = RunWindow(began: began, seconds: seconds)
+        if let same = try earlierLayer(like: produced, index: index, run, definition: key.identity.definition) {
             logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
             if let upper = produced.upper { removeTree(upper) }
             let record = StepRecord(
                 identity: key.identity,
                 diffID: same.diffID,
                 created: same.created,
-                seconds: seconds,
+                seconds: same.seconds,
                 fields: key.fields
             )
             try store.insert(record)
@@ -99,7 +105,7 @@ struct StepRunner: Sendable {
                 state: base.appending(same.diffID, created: same.created, isCached: false, seconds: seconds)
             )
         }
-        let outcome = try keep(produced, key: key, on: base, start: start, lock: lock)
+        let outcome = try keep(produced, key: key, on: base, run, lock: lock)
         isHandedOn = outcome.finishing != nil
         return outcome
     }
@@ -117,12 +123,15 @@ struct StepRunner: Sendable {
         environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
-    /// Output cut-off: a layer that the same instruction left before, with the same tree but for times.
+    /// Output cut-off: a layer that the same instruction left before, with the same tree.
+    ///
+    /// Times may differ where each is that of its run; a time that a step has set on purpose counts like a content.
     private func earlierLayer(
         like produced: Produced,
         index: LayerIndex,
+        _ run: RunWindow,
         definition: Digest
-    ) throws -> (diffID: DiffID, created: Int64)? {
+    ) throws -> (diffID: DiffID, created: Int64, seconds: Double)? {
         let records = try store.records(ofDefinition: definition, limit: 8)
         guard !records.isEmpty else { return nil }
         let tree = index.treeDigest()
@@ -131,18 +140,33 @@ struct StepRunner: Sendable {
             guard let diffID = record.diffID, !seen.contains(diffID) else { continue }
             seen.append(diffID)
             guard try store.treeDigest(of: diffID) == tree, try store.layer(diffID) != nil else { continue }
+            let before = RunWindow(began: record.created, seconds: record.seconds)
+            guard Self.haveSameTimes(index, run, try store.index(of: diffID), before) else { continue }
             let blob = try store.openBlob(of: diffID)
             let isSame = try blob.withDescriptor { try LayerReader.hasSameContent(produced.entries, asBlob: $0) }
-            if isSame { return (diffID, record.created) }
+            if isSame { return (diffID, record.created, record.seconds) }
         }
         return nil
+    }
+
+    private static func haveSameTimes(
+        _ left: LayerIndex,
+        _ leftRun: RunWindow,
+        _ right: LayerIndex,
+        _ rightRun: RunWindow
+    ) -> Bool {
+        left.entries.count == right.entries.count
+            && zip(left.entries, right.entries).allSatisfy { left, right in
+                left.modified == right.modified
+                    || leftRun.contains(left.modified) && rightRun.contains(right.modified)
+            }
     }
 
     private func keep(
         _ produced: Produced,
         key: Key,
         on base: StepState,
-        start: Double,
+        _ run: RunWindow,
         lock: StepLock
     ) throws -> Outcome {
         let temporary = environment.work.unique("blob")
@@ -154,18 +178,16 @@ struct StepRunner: Sendable {
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
-        let seconds = Clock.now() - start
-        let created = environment.now
         let record = StepRecord(
             identity: key.identity,
             diffID: pending.diffID,
-            created: created,
-            seconds: seconds,
+            created: run.began,
+            seconds: run.seconds,
             fields: key.fields
         )
         let finishing = FinishingLayer(pending: pending, blob: blob, temporary: temporary, record: record, lock: lock)
         return Outcome(
-            state: base.appending(pending.diffID, created: created, isCached: false, seconds: seconds),
+            state: base.appending(pending.diffID, created: run.began, isCached: false, seconds: run.seconds),
             finishing: finishing
         )
     }
@@ -186,9 +208,24 @@ struct StepRunner: Sendable {
         return try cached(key, on: base) {
             environment.inFlight.wait(for: base.chain)
             let stack = try store.stack(base.chain)
-            let owner = try UserDatabase(in: stack).identity(step.user)
-            return Produced(entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now))
+            // Root is known without the base's files: nothing needs to be unpacked for its sake.
+            let isRoot = step.user.isEmpty || step.user == "0" || step.user == "0:0"
+            let owner = isRoot ? .root : try UserDatabase(in: stack).identity(step.user)
+            return Produced(
+                entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now)
+            )
         }
+    }
+}
+
+/// When a step ran, in wall-clock seconds since the epoch, with room for the clock's grain.
+struct RunWindow {
+    var began: Int64
+    var seconds: Double
+
+    /// Whether a file's time may come of the run itself.
+    func contains(_ time: Int64) -> Bool {
+        time >= began - 1 && time <= began + Int64(seconds.rounded(.up)) + 1
     }
 }
 

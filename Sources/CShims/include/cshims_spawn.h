@@ -132,6 +132,9 @@ int swb_pipe(int ends[_Nonnull 2]);
 /// A descriptor that becomes readable for good when something is written to it.
 int swb_event(void);
 
+/// A file in memory, for what a library will only write to a descriptor. The name is for people who look at /proc.
+int swb_memory_file(const char *_Nonnull name);
+
 /// A directory, to name it by its descriptor.
 int swb_open_directory(const char *_Nonnull path);
 

@@ -11,7 +11,9 @@ struct SeccompProfile: Sendable, Hashable {
         var condition: Condition = .always
 
         init(_ names: String, _ verdict: Verdict = .allow, when condition: Condition = .always) {
-            self.names = names.split(whereSeparator: \.isWhitespace).map(String.init)
+            self.names = names.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.map {
+                String(Substring($0))
+            }
             self.verdict = verdict
             self.condition = condition
         }
@@ -33,10 +35,12 @@ struct SeccompProfile: Sendable, Hashable {
         case refuse(FilterErrno)
         /// Allowed when the lower half of an argument has none of these bits, else refused with EPERM.
         case allowWithoutBits(argument: Int, bits: UInt32)
-        /// Allowed when the lower half of an argument is one of these values, else refused with EPERM.
-        case allowValues(argument: Int, values: [UInt32])
-        /// Allowed unless the lower half of an argument is this value.
-        case allowExcept(argument: Int, value: UInt32)
+        /// The same, but allowed as well when all 32 bits are set: a question in place of a value.
+        case allowWithoutBitsOrWithAll(argument: Int, bits: UInt32)
+        /// Allowed when the lower half of an argument is of so many bits, refused with EPERM when it is this value.
+        ///
+        /// Larger values, which mean nothing to the call, answer ENOSYS.
+        case allowExcept(argument: Int, value: UInt32, width: UInt32)
     }
 }
 
@@ -57,9 +61,10 @@ extension SeccompProfile {
             Rule(conditionallyNative, when: .on([.x86_64, .i386])),
             Rule("arch_prctl", when: .on([.x86_64])),
             Rule(conditionallyARM, when: .on([.aarch64, .arm])),
-            Rule("personality", .allowValues(argument: 0, values: [0, 0x8, 0x20000, 0x20008, 0xffff_ffff])),
-            // AF_VSOCK leads to the hypervisor, whatever the network namespace.
-            Rule("socket", .allowExcept(argument: 0, value: 40)),
+            // PER_LINUX and PER_LINUX32 (8), with and without UNAME26.
+            Rule("personality", .allowWithoutBitsOrWithAll(argument: 0, bits: ~0x0002_0008)),
+            // AF_VSOCK leads to the hypervisor, whatever the network namespace. There are 46 families.
+            Rule("socket", .allowExcept(argument: 0, value: 40, width: 6)),
             // CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
             Rule("clone", .allowWithoutBits(argument: 0, bits: 0x7e02_0000)),
             // Its flags are in memory, where a filter cannot look: the C library falls back on clone.

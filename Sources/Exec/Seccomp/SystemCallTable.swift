@@ -1,4 +1,5 @@
 import CSeccomp
+import Glibc
 
 /// A system call interface of the kernel, by the number with which audit(7) names it.
 enum FilterArchitecture: UInt32, Sendable, Hashable {
@@ -7,7 +8,7 @@ enum FilterArchitecture: UInt32, Sendable, Hashable {
     case aarch64 = 0xc000_00b7
     case arm = 0x4000_0028
 
-    /// The interfaces that a program on this machine can use.
+    /// The interfaces that a program on this machine can use, its native one first.
     ///
     /// Not x32: distributions ship it turned off.
     static var all: [FilterArchitecture] {
@@ -17,55 +18,84 @@ enum FilterArchitecture: UInt32, Sendable, Hashable {
         [.aarch64, .arm]
         #endif
     }
+
+    var name: String {
+        switch self {
+        case .x86_64: "x86_64"
+        case .i386: "i386"
+        case .aarch64: "aarch64"
+        case .arm: "arm"
+        }
+    }
+
+    var isNative: Bool { rawValue == seccomp_arch_native() }
 }
 
-/// A profile applied to one interface and one set of capabilities: what happens with every number.
+/// A profile applied to one interface and one set of capabilities: what happens with every call that is known.
+///
+/// A number that is not in the table answers ENOSYS, as a kernel does that is older than the call, so that programs fall
+/// back on what there was before.
 struct SystemCallTable: Sendable, Hashable {
     let architecture: FilterArchitecture
 
-    /// The numbers that have a verdict of their own, in rising order.
+    /// The calls, by rising number.
     let entries: [Entry]
-
-    /// Numbers above this one are newer than the profile.
-    ///
-    /// They answer ENOSYS, as an older kernel would, so that programs fall back on what there was before.
-    let newestKnown: UInt32
 
     struct Entry: Sendable, Hashable {
         var number: UInt32
+        var name: String
         var verdict: SeccompProfile.Verdict
     }
 
     init(_ profile: SeccompProfile, architecture: FilterArchitecture, capabilities: CapabilitySet) {
         self.architecture = architecture
-        var verdicts: [UInt32: SeccompProfile.Verdict] = [:]
-        var newest: UInt32 = 0
+        var verdicts: [String: SeccompProfile.Verdict] = [:]
         for rule in profile.rules {
             let holds = rule.condition.holds(architecture, capabilities)
             for name in rule.names {
-                guard let number = Self.number(of: name, architecture) else { continue }
-                // ARM has a few calls far above the rest.
-                if number < 0x1000 { newest = max(newest, number) }
-                if holds { verdicts[number] = rule.verdict }
+                if holds {
+                    verdicts[name] = rule.verdict
+                } else if verdicts[name] == nil {
+                    verdicts[name] = .refuse(.notPermitted)
+                }
             }
         }
-        entries = verdicts.keys.sorted().compactMap { number in
-            verdicts[number].map { Entry(number: number, verdict: $0) }
+        let calls = Self.calls(of: architecture)
+        // ARM has a few calls far above the rest.
+        let newest = calls.last { $0.number < Self.numberLimit && verdicts[$0.name] != nil }?.number ?? 0
+        entries = calls.compactMap { call in
+            if let verdict = verdicts[call.name] {
+                return Entry(number: call.number, name: call.name, verdict: verdict)
+            }
+            // A call that the profile passes over is refused; unless it is younger than the profile.
+            guard call.number < newest else { return nil }
+            return Entry(number: call.number, name: call.name, verdict: .refuse(.notPermitted))
         }
-        newestKnown = newest
+    }
+}
+
+extension SystemCallTable {
+    /// Above the numbers that interfaces share.
+    private static let numberLimit: UInt32 = 0x200
+
+    /// The calls of 32-bit ARM alone (arch/arm/include/uapi/asm/unistd.h).
+    private static let privateNumbers = UInt32(0xf0001)...0xf0006
+
+    /// The calls that an interface has, as far as a rule can be made for them, by rising number.
+    static func calls(of architecture: FilterArchitecture) -> [(number: UInt32, name: String)] {
+        (Array(0..<numberLimit) + Array(privateNumbers)).compactMap { number in
+            name(of: number, architecture).map { (number, $0) }
+        }
     }
 
-    /// What happens with a call that has no verdict of its own.
-    func verdictForUnnamed(_ number: UInt32) -> SeccompProfile.Verdict {
-        .refuse(number > newestKnown ? .notImplemented : .notPermitted)
-    }
-
-    /// The number of a call; nil where the interface does not have it.
-    static func number(of name: String, _ architecture: FilterArchitecture) -> UInt32? {
-        let number = seccomp_syscall_resolve_name_arch(architecture.rawValue, name)
-        if number >= 0 { return UInt32(number) }
-        for recent in recentCalls where recent.name == name { return recent.number }
-        return nil
+    private static func name(of number: UInt32, _ architecture: FilterArchitecture) -> String? {
+        if let name = seccomp_syscall_resolve_num_arch(architecture.rawValue, CInt(number)) {
+            defer { free(name) }
+            return String(cString: name)
+        }
+        // What libseccomp cannot name, it can filter on the native interface only.
+        guard architecture.isNative else { return nil }
+        return recentCalls.first { $0.number == number }?.name
     }
 
     /// Calls that the installed libseccomp may be too old to know.

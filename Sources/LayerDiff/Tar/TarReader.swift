@@ -169,7 +169,10 @@ final class TarReader {
     }
 
     private static func identifier(_ number: Int64?, _ name: [UInt8]) throws(LayerError) -> UInt32 {
-        guard let number, let identifier = UInt32(exactly: number) else { throw malformed("owner", name) }
+        // To chown(2), the largest number means "leave the owner as it is": whoever unpacks would own the file.
+        guard let number, let identifier = UInt32(exactly: number), identifier != UInt32.max else {
+            throw malformed("owner", name)
+        }
         return identifier
     }
 

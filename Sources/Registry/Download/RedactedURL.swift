@@ -1,7 +1,7 @@
 /// The URL without what may be secret: user and password, query and fragment.
 ///
 /// A URL's query often is a credential: signed links carry their signature in it.
-func redacted(_ url: String) -> String {
+public func redacted(_ url: String) -> String {
     var rest = url[...]
     var result = ""
     if let scheme = rest.firstRange(of: "://") {

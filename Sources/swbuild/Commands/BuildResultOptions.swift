@@ -13,7 +13,11 @@ struct BuildResultOptions: ParsableArguments {
     @Option(name: .long, help: "An annotation of the manifest: NAME=VALUE.")
     var annotation: [String] = []
 
-    @Option(name: .shortAndLong, help: "Also writes the result: DIR, or type=oci|docker|tar|local,dest=PATH[,tar=true|false][,compression=gzip|zstd|uncompressed].")
+    @Option(
+        name: .shortAndLong,
+        help:
+            "Also writes the result: DIR, or type=oci|docker|tar|local,dest=PATH[,tar=true|false][,compression=gzip|zstd|uncompressed]."
+    )
     var output: [String] = []
 
     @Option(name: .long, help: "Writes the digest of the image's configuration to a file.")
@@ -58,10 +62,10 @@ struct BuildResultOptions: ParsableArguments {
         let streamsResult = output.contains { $0 == "-" || $0.contains("dest=-") }
         if streamsResult { return }
         if quiet {
-            Console.print(digest)
+            try Console.print(digest)
             return
         }
         let names = result.tags.map { " \($0.tagged.familiar)" }.joined()
-        Console.print("\(digest)\(names)")
+        try Console.print("\(digest)\(names)")
     }
 }

@@ -4,7 +4,10 @@ import OCI
 
 /// What a build is made from.
 struct BuildSourceOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The build file; '-' for standard input (default: Buildfile, Dockerfile or Containerfile of the context).")
+    @Option(
+        name: .shortAndLong,
+        help: "The build file; '-' for standard input (default: Buildfile, Dockerfile or Containerfile of the context)."
+    )
     var file: String?
 
     @Argument(help: "The build context: a directory, or '-' for a tar or a build file on standard input.")
@@ -16,7 +19,10 @@ struct BuildSourceOptions: ParsableArguments {
     @Option(name: .long, help: "A build argument: NAME=VALUE, or NAME for its value in the environment.")
     var buildArg: [String] = []
 
-    @Option(name: .long, help: "A further context: NAME=DIRECTORY, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE.")
+    @Option(
+        name: .long,
+        help: "A further context: NAME=DIRECTORY, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
+    )
     var buildContext: [String] = []
 
     @Option(name: .long, help: "A secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME.")

@@ -15,7 +15,7 @@ struct ImagesCommand: AsyncParsableCommand {
         try await reporting {
             let images = try StoredImages(store: global.openStore()).list()
             if quiet {
-                for image in images { Console.print(image.descriptor.digest.description) }
+                for image in images { try Console.print(image.descriptor.digest.description) }
                 return
             }
             let rows = images.map { image in
@@ -24,7 +24,7 @@ struct ImagesCommand: AsyncParsableCommand {
                     image.descriptor.platform?.description ?? "-", image.created ?? "-", Table.size(image.size),
                 ]
             }
-            Console.print(Table.text(header: ["NAME", "DIGEST", "PLATFORM", "CREATED", "SIZE"], rows: rows))
+            try Console.print(Table.text(header: ["NAME", "DIGEST", "PLATFORM", "CREATED", "SIZE"], rows: rows))
         }
     }
 }
@@ -47,7 +47,7 @@ struct InspectCommand: AsyncParsableCommand {
                 "name": found.name.map(JSONValue.string) ?? .null, "descriptor": found.descriptor.json,
                 "manifest": found.manifest.json, "config": found.config.json,
             ])
-            Console.print(try document.prettyPrinted())
+            try Console.print(document.prettyPrinted())
         }
     }
 }
@@ -75,7 +75,7 @@ struct HistoryCommand: AsyncParsableCommand {
                     PlainProgress.firstLine(entry.createdBy ?? "-"),
                 ])
             }
-            Console.print(Table.text(header: ["CREATED", "SIZE", "CREATED BY"], rows: rows.reversed()))
+            try Console.print(Table.text(header: ["CREATED", "SIZE", "CREATED BY"], rows: rows.reversed()))
         }
     }
 }
@@ -96,7 +96,7 @@ struct RemoveCommand: AsyncParsableCommand {
             let stored = StoredImages(store: try global.openStore())
             for image in images {
                 try stored.remove(try stored.find(image), named: image)
-                Console.print(image)
+                try Console.print(image)
             }
         }
     }
@@ -113,13 +113,19 @@ struct PruneCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Also drops the whole step cache and the cache mounts: only tagged images stay.")
     var all = false
 
-    @Option(name: .long, help: "Keeps cache entries that were used within this many hours (default: 168).")
+    @Option(name: .long, help: "Keeps cache entries that were used within this many hours.")
     var keepHours: Int = 168
+
+    func validate() throws {
+        guard (0...876_000).contains(keepHours) else {
+            throw ValidationError("--keep-hours \(keepHours): expected a number of hours, at most 876000")
+        }
+    }
 
     func run() async throws {
         try await reporting {
             let freed = try global.openStore().prune(keepingHours: all ? nil : keepHours)
-            Console.print("freed \(Table.size(freed))")
+            try Console.print("freed \(Table.size(freed))")
         }
     }
 }
@@ -133,7 +139,7 @@ struct DiskUsageCommand: AsyncParsableCommand {
         try await reporting {
             let usage = try global.openStore().diskUsage()
             let rows = usage.map { [$0.name, "\($0.count)", Table.size($0.bytes)] }
-            Console.print(Table.text(header: ["PART", "ITEMS", "SIZE"], rows: rows))
+            try Console.print(Table.text(header: ["PART", "ITEMS", "SIZE"], rows: rows))
         }
     }
 }
@@ -142,6 +148,6 @@ struct VersionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "version", abstract: "Shows the version.")
 
     func run() async throws {
-        Console.print("swbuild \(Swbuild.version) (\(Platform.host))")
+        try Console.print("swbuild \(Swbuild.version) (\(Platform.host))")
     }
 }

@@ -43,7 +43,7 @@ final class BuildReporter {
         switch error {
         case .cancelled:
             Console.note("swbuild: the build was interrupted; finished steps are kept")
-            return 130
+            return Signals.exitStatus
         case .diagnostic(let diagnostic): Console.note(render(diagnostic))
         case .command(let failure):
             Console.note(text(of: failure))

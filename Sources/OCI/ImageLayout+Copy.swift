@@ -1,0 +1,55 @@
+import Glibc
+
+extension ImageLayout {
+    /// Whether a blob is there with the size that its descriptor says.
+    public func hasBlob(_ descriptor: Descriptor) -> Bool {
+        var information = stat()
+        return stat(blobPath(descriptor.digest), &information) == 0 && information.st_size == descriptor.size
+    }
+
+    /// Copies a blob to another layout by way of a file on that one's file system; its size and digest are checked.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``; nothing is left then.
+    public func copy(_ descriptor: Descriptor, to target: ImageLayout, by temporary: String) throws {
+        let source = blobPath(descriptor.digest)
+        let input = open(source, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
+        defer { close(input) }
+        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard output >= 0 else { throw HostFileError("create", temporary, code: errno) }
+        defer { close(output) }
+        do {
+            try copy(descriptor, from: input, to: output)
+            let path = target.blobPath(descriptor.digest)
+            guard rename(temporary, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    private func copy(_ descriptor: Descriptor, from input: CInt, to output: CInt) throws {
+        let name = blobPath(descriptor.digest)
+        var hasher = Digest.Hasher()
+        var size: Int64 = 0
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(input, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw failure(descriptor, .unreadable(HostFileError("read", name, code: errno))) }
+            if count == 0 { break }
+            size += Int64(count)
+            guard size <= descriptor.size else {
+                throw failure(descriptor, .size(found: size, expected: descriptor.size))
+            }
+            chunk.withUnsafeBytes { hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            try HostFile.write(chunk[..<count], descriptor: output, named: name)
+        }
+        guard size == descriptor.size else { throw failure(descriptor, .size(found: size, expected: descriptor.size)) }
+        let found = hasher.finalize()
+        guard found == descriptor.digest else { throw failure(descriptor, .digest(found: found)) }
+    }
+
+    private func failure(_ descriptor: Descriptor, _ problem: BlobError.Problem) -> BlobError {
+        BlobError(digest: descriptor.digest, layout: path, problem: problem)
+    }
+}
