@@ -62,14 +62,4 @@ import Testing
         #expect(throws: HostFileError.self) { try HostFile.createDirectories("\(scratch.path)/file") }
         #expect(throws: HostFileError.self) { try HostFile.createDirectories("\(scratch.path)/file/below") }
     }
-
-    @Test func copiesWholeFilesOnly() throws {
-        let bytes = [UInt8](repeating: 3, count: 3 << 20)
-        try HostFile.write(bytes, to: "\(scratch.path)/from")
-        try HostFile.copy("\(scratch.path)/from", to: "\(scratch.path)/to")
-        #expect(try HostFile.read("\(scratch.path)/to", limit: 4 << 20) == bytes)
-        #expect(throws: HostFileError.self) { try HostFile.copy("\(scratch.path)/none", to: "\(scratch.path)/x") }
-        #expect(throws: HostFileError.self) { try HostFile.copy(scratch.path, to: "\(scratch.path)/x") }
-        #expect(scratch.names() == ["from", "to"])
-    }
 }

@@ -175,6 +175,35 @@ import Testing
         #expect(try layout.index().manifests.count == 24)
     }
 
+    @Test func copiesBlobsThatAreWhatTheyShouldBe() throws {
+        let target = try ImageLayout(creating: "\(scratch.path)/target")
+        let temporary = "\(scratch.path)/temporary"
+        let blob = try layout.write([UInt8](repeating: 3, count: 3 << 20), as: .config)
+        #expect(layout.hasBlob(blob) && !target.hasBlob(blob))
+        try layout.copy(blob, to: target, by: temporary)
+        #expect(try target.document(blob) == layout.document(blob))
+        #expect(scratch.names() == ["layout", "target"])
+    }
+
+    @Test func copiesNothingElse() throws {
+        let target = try ImageLayout(creating: "\(scratch.path)/target")
+        let temporary = "\(scratch.path)/temporary"
+        let blob = try layout.write([1, 2, 3], as: .config)
+        let damages: [(bytes: [UInt8], words: String)] = [
+            ([1, 2, 4], "is corrupt"), ([1, 2, 3, 4], "bytes instead of"), ([1], "bytes instead of"),
+        ]
+        for (bytes, words) in damages {
+            try HostFile.write(bytes, to: layout.blobPath(blob.digest))
+            let error = #expect(throws: BlobError.self) { try layout.copy(blob, to: target, by: temporary) }
+            #expect(error?.description.contains(words) == true)
+        }
+        unlink(layout.blobPath(blob.digest))
+        let missing = #expect(throws: BlobError.self) { try layout.copy(blob, to: target, by: temporary) }
+        #expect(missing?.description.contains("is missing") == true)
+        #expect(scratch.names("target/blobs/sha256") == [])
+        #expect(scratch.names() == ["layout", "target"])
+    }
+
     @Test func aFailedChangeLeavesTheIndex() throws {
         try layout.tag(try image("a"), as: "a:1")
         #expect(throws: CancellationError.self) {

@@ -50,7 +50,7 @@ import Testing
         Case(text: "homeless", uid: 1001, gid: 2001),
         Case(text: "12345", uid: 12345, gid: 0),
         Case(text: "12345:short", uid: 12345, gid: 12),
-        Case(text: "4294967295", uid: 4_294_967_295, gid: 0),
+        Case(text: "4294967294", uid: 4_294_967_294, gid: 0),
     ])
     func identities(expected: Case) throws {
         let identity = try Self.database.identity(expected.text)
@@ -60,7 +60,8 @@ import Testing
         #expect(identity.home == expected.home)
     }
 
-    @Test(arguments: ["nobody", "broken", "-1", "4294967296", "app:nobody", "app:broken", "# a comment"])
+    /// The number 4294967295 is -1, which stands for "no change" in chown(2).
+    @Test(arguments: ["nobody", "broken", "-1", "4294967295", "4294967296", "app:nobody", "app:broken", "# a comment"])
     func unknownNamesAreErrors(text: String) {
         let error = #expect(throws: CopyError.self) { try Self.database.identity(text) }
         #expect(error?.description.contains("the image has no") == true)

@@ -39,7 +39,7 @@ final class StoreScratch: Sendable {
             permissions: [.ownerReadWrite]
         )
         let blob = try file.closeAfter { try LayerWriter.begin(entries, blob: file, options: options).finish() }
-        try HostFile.copy(temporary, to: layout.blobPath(blob.digest))
+        try HostFile.write(HostFile.read(temporary, limit: 16 << 20), to: layout.blobPath(blob.digest))
         return LayerRecord(diffID: blob.diffID, digest: blob.digest, size: blob.size, compression: blob.compression)
     }
 
