@@ -69,6 +69,7 @@ public struct ImageBuilder: Sendable {
         let solver = Solver(graph: plan.graph, environment: environment)
         defer { hashes?.save() }
         let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
+        guard !cancellation.isCancelled else { throw BuildError.cancelled }
         func write(_ compression: BlobCompression) throws -> BuiltImage {
             let writer = ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: compression)
             return try writer.write(plan.result, annotations: request.annotations)
@@ -78,6 +79,7 @@ public struct ImageBuilder: Sendable {
         let image = try write(compression)
         try publish(image, tags: request.tags)
         for output in request.outputs {
+            guard !cancellation.isCancelled else { throw BuildError.cancelled }
             let exported = output.compression == compression ? image : try write(output.compression)
             try Exporter(store: store, image: exported, tags: request.tags).write(output)
         }

@@ -76,6 +76,37 @@ public enum HostFile {
         }
     }
 
+    /// Hands `body` a descriptor for a result that a user asked for, and puts it in place when that is complete.
+    ///
+    /// A symbolic link is followed; a device or pipe is written to, never replaced.
+    /// - Throws: ``HostFileError`` and what `body` throws; an incomplete file is removed then.
+    public static func writeResult(to path: String, _ body: (CInt) throws -> Void) throws {
+        var information = stat()
+        let isThere = stat(path, &information) == 0
+        if isThere, information.st_mode & S_IFMT != S_IFREG {
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw HostFileError("write", path, code: errno) }
+            defer { close(descriptor) }
+            return try body(descriptor)
+        }
+        var target = path
+        if isThere, let resolved = realpath(path, nil) {
+            target = String(cString: resolved)
+            free(resolved)
+        }
+        let temporary = "\(target).\(getpid()).part"
+        let descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw HostFileError("create", path, code: errno) }
+        defer { close(descriptor) }
+        do {
+            try body(descriptor)
+            guard rename(temporary, target) == 0 else { throw HostFileError("rename into place", path, code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
     /// Writes all of `bytes` to an open descriptor.
     /// - Throws: ``HostFileError``.
     public static func write(

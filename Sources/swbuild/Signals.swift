@@ -31,26 +31,40 @@ enum Signals {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Waits for the signals on a thread of its own, and cancels.
+    /// What an interrupt cancels; without it, an interrupt ends the program at once.
+    private static let build = Mutex<Cancellation?>(nil)
+
+    /// From now on the first interrupt cancels a build.
     static func cancelOnInterrupt(_ cancellation: Cancellation) {
+        build.withLock { $0 = cancellation }
+    }
+
+    /// Waits for the signals on a thread of its own.
+    static func watch() {
         var thread = pthread_t()
-        let argument = Unmanaged.passRetained(cancellation)
         pthread_create(
             &thread,
             nil,
-            { argument in
-                guard let argument else { return nil }
-                let cancellation = Unmanaged<Cancellation>.fromOpaque(argument).takeRetainedValue()
-                var set = Signals.set()
-                var signal: Int32 = 0
-                sigwait(&set, &signal)
-                Signals.received.store(signal, ordering: .relaxed)
-                cancellation.cancel()
-                sigwait(&set, &signal)
-                _exit(128 + signal)
+            { _ in
+                Signals.waitAndEnd()
+                return nil
             },
-            argument.toOpaque()
+            nil
         )
         pthread_detach(thread)
+    }
+
+    private static func waitAndEnd() {
+        var set = set()
+        var signal: Int32 = 0
+        sigwait(&set, &signal)
+        received.store(signal, ordering: .relaxed)
+        if let cancellation = build.withLock({ $0 }) {
+            cancellation.cancel()
+            // What cannot be stopped in the middle gets this long; a second interrupt ends it before.
+            var patience = timespec(tv_sec: 5, tv_nsec: 0)
+            sigtimedwait(&set, nil, &patience)
+        }
+        _exit(128 + signal)
     }
 }

@@ -8,6 +8,7 @@ enum Main {
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
         Signals.block()
+        Signals.watch()
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             await Swbuild.main(nil)

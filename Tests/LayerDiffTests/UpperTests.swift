@@ -45,7 +45,8 @@ import Testing
         (copiedUp + " && touch d/keep && touch -d @1000 d", ["/d directory", "/d/keep file"]),
         (copiedUp + " && printf CONTENT > d/keep && touch -d @1000 d/keep d", ["/d directory", "/d/keep file"]),
         (copiedUp + " && chown 5 d", ["/d directory"]),
-        (copiedUp + " && touch -d @1001 d", ["/d directory"]),
+        // A directory's time alone is no change: things come and go in /tmp and leave nothing else.
+        (copiedUp + " && touch -d @1001 d", []),
         ("mkdir d && mknod d/keep c 0 0 && mknod d/never c 0 0", ["/d directory", "/d/keep whiteout"]),
         ("mkdir d && touch -d @1000 d && mknod never c 0 0", []),
         ("mknod full c 0 0", ["/full whiteout"]),

@@ -206,6 +206,21 @@ extension Selection {
     }
 }
 
+extension Selection {
+    /// Looks again at the files of contexts: one that was changed since its digest was taken is not what the key says.
+    func checkUnchanged() throws {
+        for group in groups {
+            for item in group.items {
+                guard let before = item.node.status, before.kind == .file else { continue }
+                let now = try trees[item.tree].node(item.node.entry.path)?.status
+                guard before.inode == now?.inode, before.size == now?.size, before.modified == now?.modified,
+                    before.changed == now?.changed
+                else { throw CopyError.changed(item.node.entry.path) }
+            }
+        }
+    }
+}
+
 extension FieldHasher {
     /// Adds what a node is, with the digest of its content where it is a file.
     mutating func add(kind: TreeEntry.Kind, content: () throws -> Digest) rethrows {

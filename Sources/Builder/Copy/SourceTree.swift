@@ -111,7 +111,7 @@ struct StackTree: SourceTree {
 
     func content(_ node: SourceNode) throws -> ContentSource {
         guard let identity = node.identity, let path = identity.path else { return .none }
-        return .file(try stack.layers[Int(identity.first)].directory(), path)
+        return .file(try stack.directory(ofLayer: Int(identity.first)), path)
     }
 
     func digest(_ node: SourceNode) throws -> Digest {
@@ -131,6 +131,7 @@ enum CopyError: Error, CustomStringConvertible {
     case unknownGroup(String)
     case malformedMode(String)
     case whiteoutDevice(ContainerPath)
+    case changed(ContainerPath)
 
     var description: String {
         switch self {
@@ -147,6 +148,7 @@ enum CopyError: Error, CustomStringConvertible {
         case .unknownGroup(let name):
             "the image has no group '\(name)' in /etc/group; use a number or add the group first"
         case .malformedMode(let mode): "'\(mode)' is no mode: expected an octal number such as 0755, or u=rwX,go=rX"
+        case .changed(let path): "\(path) of the build context was changed while it was copied; build again"
         case .whiteoutDevice(let path):
             "\(path) of the build context is a device node 0:0, which a layer cannot hold; name it in .dockerignore"
         }

@@ -2,6 +2,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Store
+import SystemPackage
 
 /// Writes a built image where `--output` wants it.
 struct Exporter {
@@ -96,7 +97,7 @@ struct Exporter {
         let stack = try store.stack(image.chain)
         return try stack.flattened().map { flat in
             guard case .file = flat.entry.kind else { return LayerEntry(entry: flat.entry, content: .none) }
-            let directory = try stack.layers[flat.found.layer].directory()
+            let directory = try stack.directory(ofLayer: flat.found.layer)
             return LayerEntry(entry: flat.entry, content: .file(directory, flat.found.contentPath))
         }
     }
@@ -117,21 +118,14 @@ struct Exporter {
             _ = try output.withDescriptor { try LayerWriter.begin(sorted, blob: $0, options: plainOptions).finish() }
             return
         }
-        let temporary = "\(path).\(getpid()).part"
-        do {
-            let file = try create(temporary)
-            _ = try file.withDescriptor { try LayerWriter.begin(sorted, blob: $0, options: plainOptions).finish() }
-            guard rename(temporary, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
-        } catch {
-            unlink(temporary)
-            throw error
+        try HostFile.writeResult(to: path) { file in
+            let output = FileDescriptor(rawValue: file)
+            do {
+                _ = try LayerWriter.begin(sorted, blob: output, options: plainOptions).finish()
+            } catch {
+                throw OutputError(path: path, reason: error)
+            }
         }
-    }
-
-    private func create(_ path: String) throws -> OwnedDescriptor {
-        let file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw HostFileError("create", path, code: errno) }
-        return OwnedDescriptor(owning: file, path: path)
     }
 
     private func plain(_ path: ContainerPath, _ kind: TreeEntry.Kind) -> TreeEntry {
@@ -158,4 +152,12 @@ extension ImageLayout {
             index.manifests.append(entry)
         }
     }
+}
+
+/// An output that cannot be written.
+struct OutputError: Error, CustomStringConvertible {
+    let path: String
+    let reason: any Error
+
+    var description: String { "cannot write the output \(path): \(reason)" }
 }

@@ -23,7 +23,7 @@ extension StepRunner {
                 owner: owner,
                 now: environment.now
             )
-            return Produced(entries: entries)
+            return Produced(entries: entries, verify: { try selection.checkUnchanged() })
         }
     }
 

@@ -62,6 +62,8 @@ struct StepRunner: Sendable {
         var entries: [LayerEntry]
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
+        /// Sees to it that what was read is what the key was made of; called when all was read.
+        var verify: () throws -> Void = {}
     }
 
     /// Takes a step's layer from the cache, or makes it.
@@ -174,6 +176,12 @@ struct StepRunner: Sendable {
         guard file >= 0 else { throw HostFileError("create", temporary, code: errno) }
         let blob = OwnedDescriptor(owning: file, path: temporary)
         let pending = try LayerWriter.begin(produced.entries, blob: blob.fileDescriptor, options: LayerOptions())
+        do {
+            try produced.verify()
+        } catch {
+            _ = try? pending.finish()
+            throw error
+        }
         try store.keep(pending.index, of: pending.diffID)
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }

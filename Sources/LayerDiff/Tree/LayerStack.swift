@@ -76,7 +76,9 @@ public struct LayerStack: Sendable {
     }
 
     /// The unpacked directory of a layer; asked for once and kept.
-    func directory(ofLayer layer: Int) throws(LayerError) -> Directory {
+    ///
+    /// - Throws: ``LayerError`` when it cannot be had.
+    public func directory(ofLayer layer: Int) throws(LayerError) -> Directory {
         do {
             return try opened.directory(layer, layers[layer].directory)
         } catch let error as LayerError {

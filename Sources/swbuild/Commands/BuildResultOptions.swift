@@ -48,16 +48,22 @@ struct BuildResultOptions: ParsableArguments {
         return (name, pair.count > 1 ? pair[1] : "")
     }
 
+    private static func write(_ text: String, to file: String) throws {
+        let path = absolute(file, in: Console.workingDirectory)
+        try HostFile.writeResult(to: path) { descriptor in
+            try HostFile.write(Array(text.utf8)[...], descriptor: descriptor, named: path)
+        }
+    }
+
     /// Writes the files that were asked for, and the result to standard output.
     func write(_ result: BuildResult, quiet: Bool) throws {
         let digest = result.image.descriptor.digest.description
         if let iidfile {
             let config = result.image.manifest.config.digest.description
-            try HostFile.write(Array(config.utf8), to: absolute(iidfile, in: Console.workingDirectory))
+            try Self.write(config, to: iidfile)
         }
         if let metadataFile {
-            let path = absolute(metadataFile, in: Console.workingDirectory)
-            try HostFile.write(Array(result.metadata.prettyPrinted().utf8), to: path)
+            try Self.write(result.metadata.prettyPrinted(), to: metadataFile)
         }
         let streamsResult = output.contains { $0 == "-" || $0.contains("dest=-") }
         if streamsResult { return }

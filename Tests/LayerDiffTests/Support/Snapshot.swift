@@ -1,7 +1,9 @@
 import LayerDiff
 import OCI
 
-/// All that can be seen of a tree: for comparing trees as a whole.
+/// What a layer keeps of a tree: for comparing trees as a whole.
+///
+/// That is all that can be seen but the times of directories, which alone are no change.
 struct Snapshot: Equatable, CustomStringConvertible {
     struct Node: Hashable {
         var kind: FileKind
@@ -38,7 +40,7 @@ struct Snapshot: Equatable, CustomStringConvertible {
                 mode: status.kind == .symlink ? 0o777 : status.mode,
                 uid: status.uid,
                 gid: status.gid,
-                modified: status.modified.seconds,
+                modified: status.kind == .directory ? 0 : status.modified.seconds,
                 attributes: try root.extendedAttributes(path).filter { !$0.name.starts(with: "trusted.".utf8) },
                 content: try Self.content(root, path, status),
                 firstName: status.kind == .directory ? path : firstNames[status.inode] ?? path
@@ -64,7 +66,9 @@ struct Snapshot: Equatable, CustomStringConvertible {
             switch shown.kind {
             case .file(let size):
                 node.content = "\(size) \(try Self.digest(try stack.open(flat.found)))"
-            case .directory: node.kind = .directory
+            case .directory:
+                node.kind = .directory
+                node.modified = 0
             case .symlink(let target):
                 node.kind = .symlink
                 node.mode = 0o777
