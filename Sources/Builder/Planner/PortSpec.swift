@@ -13,7 +13,8 @@ enum PortSpec {
                 notes: ["expected PORT, PORT/tcp, PORT/udp or PORT/sctp"]
             )
         }
-        let bounds = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { $0.first == "+" ? nil : Int($0) }
+        let bounds = parts[0].split(separator: "-", omittingEmptySubsequences: false)
+            .map { $0.first == "+" ? nil : Int($0) }
         guard (1...2).contains(bounds.count), let first = bounds[0], let last = bounds[bounds.count - 1],
             (0...65535).contains(first), (first...max(first, 65535)).contains(last), last <= 65535
         else {
