@@ -9,6 +9,7 @@ import Synchronization
 /// Images by name, without layers; remembers what it was asked for.
 final class FakeImages: ImageSource {
     private let configs: [String: RuntimeConfig]
+    private let scratch = Result { try Scratch() }
     private let asked = Mutex<[String]>([])
 
     init(_ configs: [String: RuntimeConfig] = [:]) { self.configs = configs }
@@ -27,6 +28,7 @@ final class FakeImages: ImageSource {
             case .directory(let path): path
             }
         asked.withLock { $0.append(name) }
+        let scratch = try self.scratch.get()
         guard name != "unknown" else { throw Unknown() }
         var config = ImageConfig(platform: platform)
         config.runtime = configs[name] ?? RuntimeConfig()
@@ -34,14 +36,12 @@ final class FakeImages: ImageSource {
         let document = try config.json.encoded() + Array(name.utf8)
         let descriptor = Descriptor(mediaType: .config, digest: Digest(of: document), size: Int64(document.count))
         return ResolvedImage(
-            layout: try ImageLayout(creating: Self.layout),
+            layout: try ImageLayout(creating: "\(scratch.path)/layout"),
             descriptor: descriptor,
             manifest: ImageManifest(config: descriptor, layers: []),
             config: config
         )
     }
-
-    private static let layout = "/tmp/builder-test-layout"
 }
 
 /// A build file's plan: `nil` as the context for a build without one.
