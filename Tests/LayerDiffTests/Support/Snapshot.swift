@@ -109,6 +109,26 @@ struct Snapshot: Equatable, CustomStringConvertible {
         }
     }
 
+    /// The tree without what a layer does not keep: that a new name is one more of a file which did not change.
+    func ignoringLinks(toUnchangedOf before: Snapshot) -> Snapshot {
+        func isUnchanged(_ path: ContainerPath) -> Bool {
+            guard var old = before.nodes[path], let new = nodes[path] else { return false }
+            old.firstName = new.firstName
+            return old == new
+        }
+        var first: [ContainerPath: ContainerPath] = [:]
+        var result = self
+        for path in nodes.keys.sorted() {
+            guard let name = nodes[path]?.firstName, !isUnchanged(path) else {
+                result.nodes[path]?.firstName = path
+                continue
+            }
+            if first[name] == nil { first[name] = path }
+            result.nodes[path]?.firstName = first[name] ?? path
+        }
+        return result
+    }
+
     /// The paths on which two trees differ, with both sides.
     func differences(from other: Snapshot) -> [String] {
         Set(nodes.keys).union(other.nodes.keys).sorted().filter { nodes[$0] != other.nodes[$0] }.map { path in
