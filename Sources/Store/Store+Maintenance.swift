@@ -2,6 +2,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Synchronization
+import SystemPackage
 
 /// What one part of the store takes.
 public struct PartUsage: Sendable, Hashable {
@@ -26,8 +27,16 @@ extension Store {
     }
 
     private static func size(of path: ContainerPath, in directory: Directory) throws -> Int64 {
+        let items: [DirectoryItem]
+        do throws(FileError) {
+            items = try directory.list(path)
+        } catch {
+            // A build that has just ended takes its work directory away meanwhile.
+            if error.errno == .noSuchFileOrDirectory { return 0 }
+            throw error
+        }
         var total: Int64 = 0
-        for item in try directory.list(path) {
+        for item in items {
             total += Int64(item.status.blocks) * 512
             if item.status.kind == .directory { total += try size(of: path.appending(item.name), in: directory) }
         }
