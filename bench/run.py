@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
 import pathlib
 import platform
 import re
+import secrets
 import shutil
 import sys
-import tempfile
 import time
 
 import builders
@@ -122,6 +123,18 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
+@contextlib.contextmanager
+def work_directory(parent: str):
+    """A directory for the run. In /var/tmp unless told otherwise: /tmp may be in memory."""
+    # Hexadecimal: buildah makes a reference of the path, and accepts no name that begins or ends in an underscore.
+    directory = pathlib.Path(parent) / f"swbuild-bench-{secrets.token_hex(6)}"
+    directory.mkdir(mode=0o700, parents=True)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def main() -> int:
     options = parse_arguments()
     if options.list:
@@ -130,9 +143,7 @@ def main() -> int:
         return 0
     chosen = [workload for workload in WORKLOADS
               if not options.only or any(fnmatch.fnmatch(workload.name, glob) for glob in options.only)]
-    # /var/tmp, not /tmp: that may be in memory.
-    with tempfile.TemporaryDirectory(prefix="swbuild-bench-", dir=options.directory or "/var/tmp") as temporary:
-        directory = pathlib.Path(temporary)
+    with work_directory(options.directory or "/var/tmp") as directory:
         trial = directory / "trial"
         trial.mkdir()
         input = steps(1)(trial, 1)
