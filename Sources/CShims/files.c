@@ -90,7 +90,3 @@ int cshims_set_times(int directory, const char *name, int64_t seconds) {
     struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
     return (int)result(utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW));
 }
-
-int cshims_syncfs(int descriptor) {
-    return syncfs(descriptor) == 0 ? 0 : errno;
-}

@@ -15,7 +15,8 @@ public final class Store: Sendable {
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
-    private let hasNewLayers = Mutex(false)
+    /// The blobs that came since the disk was last waited for.
+    private let newBlobs = Mutex<[Digest]>([])
 
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     /// - Throws: ``HostFileError`` or ``DatabaseError``.
@@ -240,17 +241,25 @@ public final class Store: Sendable {
             ]
         )
         known.withLock { $0[record.diffID] = record }
-        hasNewLayers.withLock { $0 = true }
+        newBlobs.withLock { $0.append(record.digest) }
     }
 
     /// Sees to it that new layers are on the disk before an image names them, so that a power cut breaks no image.
-    /// - Throws: ``FileError`` where the disk does not take them.
+    ///
+    /// The blobs alone: waiting for the whole file system would wait for all that the steps wrote as well.
+    /// - Throws: ``HostFileError`` where the disk does not take them.
     public func synchronize() throws {
-        let isNeeded = hasNewLayers.withLock { isNeeded in
-            defer { isNeeded = false }
-            return isNeeded
+        let digests = newBlobs.withLock { blobs in
+            defer { blobs = [] }
+            return blobs
         }
-        if isNeeded { try Directory(path: images.path).synchronizeFileSystem() }
+        for digest in digests {
+            let path = images.blobPath(digest)
+            let file = open(path, O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else { throw HostFileError("open", path, code: errno) }
+            defer { close(file) }
+            guard fdatasync(file) == 0 else { throw HostFileError("write to the disk", path, code: errno) }
+        }
     }
 
     /// The digest over a layer's tree without times and contents, where it was kept.

@@ -69,8 +69,4 @@ int cshims_mknod(int directory, const char *_Nonnull name, uint32_t mode, uint32
 /* utimensat(2) that follows no link and sets the modification time and the access time alike. */
 int cshims_set_times(int directory, const char *_Nonnull name, int64_t seconds);
 
-/* Writes what is in memory of a descriptor's file system to its disk: 0, or an errno.
- * Why: syncfs(2) is declared under _GNU_SOURCE only, which Swift's Glibc module does not set. */
-int cshims_syncfs(int descriptor);
-
 #endif
