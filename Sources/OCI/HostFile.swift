@@ -94,8 +94,9 @@ public enum HostFile {
             target = String(cString: resolved)
             free(resolved)
         }
-        let temporary = "\(target).\(getpid()).part"
-        let descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        // A new file under a name that nobody can guess: the directory may be one that others write to as well.
+        let temporary = "\(target).\(UInt64.random(in: 0...UInt64.max)).part"
+        let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw HostFileError("create", path, code: errno) }
         defer { close(descriptor) }
         do {

@@ -14,7 +14,7 @@ extension ImageLayout {
         let input = open(source, O_RDONLY | O_CLOEXEC)
         guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
         defer { close(input) }
-        let output = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let output = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard output >= 0 else { throw HostFileError("create", temporary, code: errno) }
         defer { close(output) }
         do {

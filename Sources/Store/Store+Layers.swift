@@ -50,7 +50,7 @@ extension Store {
     public func export(_ descriptor: Descriptor, to layout: ImageLayout) throws {
         guard !layout.hasBlob(descriptor) else { return }
         do {
-            let part = "\(layout.blobPath(descriptor.digest)).\(getpid()).part"
+            let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
             try images.copy(descriptor, to: layout, by: part)
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))

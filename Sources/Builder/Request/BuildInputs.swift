@@ -163,11 +163,14 @@ public struct InputLoader: Sendable {
         guard output >= 0 else { throw HostFileError("create", path, code: errno) }
         let spooled = OwnedDescriptor(owning: output, path: path)
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        var size: Int64 = 0
         while true {
             let count = read(0, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             if count < 0 { throw HostFileError("read", "standard input", code: errno) }
             if count == 0 { break }
+            size += Int64(count)
+            guard size <= LayerLimits().maxBytes else { throw HostFileError("read", "standard input", code: EFBIG) }
             try HostFile.write(chunk[..<count], descriptor: output, named: path)
         }
         lseek(output, 0, SEEK_SET)
