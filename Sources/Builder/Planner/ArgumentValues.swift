@@ -14,19 +14,21 @@ struct ArgumentValues: Sendable {
         "ALL_PROXY", "all_proxy",
     ]
 
-    init(request: BuildRequest) {
+    /// `lastStage` is what `TARGETSTAGE` says where the command line names no target.
+    init(request: BuildRequest, lastStage: String?) {
         var given: [String: String] = [:]
         for argument in request.buildArguments { given[argument.name] = argument.value }
         if let epoch = request.sourceDateEpoch, given["SOURCE_DATE_EPOCH"] == nil { given["SOURCE_DATE_EPOCH"] = epoch }
         self.given = given
         let target = request.platform
         let build = Platform.host
-        automatic = [
+        let standard = [
             "TARGETPLATFORM": target.description, "TARGETOS": target.os, "TARGETARCH": target.architecture,
             "TARGETVARIANT": target.variant, "BUILDPLATFORM": build.description, "BUILDOS": build.os,
             "BUILDARCH": build.architecture, "BUILDVARIANT": build.variant,
-            "TARGETSTAGE": request.target ?? "default",
+            "TARGETSTAGE": request.target ?? lastStage?.lowercased() ?? "default",
         ]
+        automatic = Dictionary(uniqueKeysWithValues: standard.map { ($0.key, given[$0.key] ?? $0.value) })
     }
 
     /// The value of a variable before the first stage and in FROM.
@@ -46,10 +48,8 @@ struct ArgumentValues: Sendable {
         }
     }
 
-    /// The value of an ARG declared in a stage: the command line's, its own default, the global or automatic one.
-    func value(of name: String, default ownDefault: String?) -> String? {
-        given[name] ?? ownDefault ?? globalValue(name)
-    }
+    /// The command line's value.
+    func givenValue(_ name: String) -> String? { given[name] }
 
     /// `NAME=value` of the proxy settings that were given and that no ARG declares.
     func proxies(except declared: [String]) -> [String] {

@@ -113,7 +113,7 @@ extension Planner {
         let keyword = isAdd ? "ADD" : "COPY"
         var sources: [CopyStep.Source] = []
         var shown: [String] = []
-        for source in copy.sources {
+        for source in copy.pathsFirst {
             switch source {
             case .heredoc(let heredoc):
                 let content = try heredoc.expand { scope[$0] }
@@ -246,6 +246,14 @@ private struct CopyFlags {
         instruction =
             (copy.from.map { "--from=\($0.raw) " } ?? "") + (copy.link ? "--link " : "") + parents + chown + chmod
             + copy.excludes.map { "--exclude=\($0.raw) " }.joined()
+    }
+}
+
+extension CopyInstruction {
+    /// Here-documents come after the paths, in the layer as in the history: other builders do it so.
+    fileprivate var pathsFirst: [Source] {
+        let documents = sources.filter { if case .heredoc = $0 { true } else { false } }
+        return sources.filter { if case .path = $0 { true } else { false } } + documents
     }
 }
 

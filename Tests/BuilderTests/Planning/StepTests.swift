@@ -150,6 +150,20 @@ import Testing
         #expect(plan.copies.first?.destination == expected)
     }
 
+    @Test func hereDocumentsComeAfterThePaths() throws {
+        let plan = try plan("FROM base\nCOPY <<A a <<B b /x/\n1\nA\n2\nB\n")
+        #expect(plan.history == ["COPY a b <<A <<B /x/"])
+        #expect(plan.copies.first?.sources.map(\.name) == ["a", "b", "<<A", "<<B"])
+    }
+
+    @Test(arguments: [
+        "type=Cache,target=/x", "type=tmpfs,target=/x,rw", "type=secret,id=s,readonly", "type=ssh,ro=T",
+        "target=/x,rw=t", "target=/x,ro=F",
+    ])
+    func mountsInLessUsualWords(text: String) throws {
+        #expect(try plan("FROM base\nRUN --mount=\(text) x").runs.first?.mounts.count == 1)
+    }
+
     @Test func flagsOfACopy() throws {
         let text = "COPY --from=base --chown=$U:g --chmod=u=rw --link --parents --exclude=*.log --exclude=$U a /x/"
         let step = try #require(try plan("FROM base\nARG U=me\n\(text)").copies.first)
