@@ -30,9 +30,10 @@ class Destinations(Copying):
         self.files({"a.txt": "a", "dir/b": "b"})
         tree = self.copied("WORKDIR /w\nCOPY a.txt .\nCOPY a.txt ./sub/\nCOPY a.txt ../x/y\nCOPY a.txt /new/file\n"
                            "COPY a.txt /tmp\nCOPY dir /tmp/dd\nCOPY dir/. /ff/\nCOPY /a.txt /g/\n"
-                           "COPY ../../a.txt /h/\nCOPY ./dir/../a.txt i\nCOPY a.txt ..\nCOPY a.txt /w/z/.\n")
+                           "COPY ../../a.txt /h/\nCOPY ./dir/../a.txt i\nCOPY a.txt ..\nCOPY a.txt /w/z/.\n"
+                           "WORKDIR /none\nCOPY a.txt $NONE\n")
         for path in ("/w/a.txt", "/w/sub/a.txt", "/x/y", "/new/file", "/tmp/a.txt", "/tmp/dd/b", "/ff/b", "/g/a.txt",
-                     "/h/a.txt", "/w/i", "/a.txt", "/w/z/a.txt"):
+                     "/h/a.txt", "/w/i", "/a.txt", "/w/z/a.txt", "/none/a.txt"):
             self.assertIn(path, tree)
 
     def test_links_are_followed_but_not_by_link(self):
@@ -108,6 +109,14 @@ class Attributes(Copying):
         lines = "".join(f"COPY --chown={owner} f /t/{number}\n" for number, owner in enumerate(owners))
         tree = self.copied("ARG U=4\n" + lines)
         self.assertEqual([tree[f"/t/{number}"].split()[1] for number in range(len(owners))], list(owners.values()))
+
+    def test_modes_of_new_parents(self):
+        self.files({"f": "f", "d/f": "f"})
+        tree = self.copied("COPY --chmod=750 f /t/a/b/f\nCOPY --chmod=u=rw,go= f /t2/a/f\nCOPY --chmod=700 d /t3/d\n"
+                           "COPY --link --chmod=711 f /tmp/f\nADD --chmod=710 <<X /t4/f\nX\n")
+        expected = {"/t": "750", "/t/a/b": "750", "/t2/a": "755", "/t3": "700", "/t3/d": "700", "/tmp": "711",
+                    "/t4": "710"}
+        self.assertEqual({path: tree[path].split()[0] for path in expected}, expected)
 
     def test_modes(self):
         self.files({"f": "f"})

@@ -165,7 +165,8 @@ extension Planner {
         let cache = MountSpec.Cache(
             id: try fields.take("id")?.value ?? path,
             sharing: sharing,
-            source: try mountSource(from, in: state),
+            // A cache begins as an empty directory anyhow.
+            source: from?.raw == "scratch" ? .none : try mountSource(from, in: state),
             path: try fields.take("source", "src")?.value ?? "/",
             mode: try fields.takeNumber("mode", radix: 8, default: 0o755),
             uid: try fields.takeNumber("uid", radix: 10, default: 0),

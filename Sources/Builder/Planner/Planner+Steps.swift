@@ -22,7 +22,7 @@ extension Planner {
             arguments: arguments,
             scriptFile: scriptFile,
             environment: state.scope.environment,
-            proxyEnvironment: self.arguments.proxies(except: state.scope.declaredArguments),
+            proxyEnvironment: self.arguments.proxies(besides: state.scope),
             user: state.config.runtime.user,
             workingDirectory: state.workingDirectory,
             mounts: mounts,
@@ -126,9 +126,6 @@ extension Planner {
             }
         }
         let destination = try text(copy.destination)
-        guard !destination.isEmpty else {
-            throw Diagnostic("\(keyword) has an empty destination", at: copy.destination.range)
-        }
         try checkDestination(destination, of: copy, sources: sources.count, keyword: keyword)
         let from = try copySource(copy, sources: sources, in: state, keyword: keyword)
         var excludes: [String] = []
@@ -190,8 +187,10 @@ extension Planner {
         )
     }
 
+    /// An empty one, which a variable may leave, is the working directory.
     private func isDirectoryName(_ path: String) -> Bool {
-        path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.") || path.hasSuffix("/..")
+        path.isEmpty || path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.")
+            || path.hasSuffix("/..")
     }
 
     private func absoluteDestination(_ destination: String, in state: StageState) -> String {

@@ -173,10 +173,26 @@ import Testing
         let plan = try plan("FROM base\nRUN x\n") {
             $0.buildArguments = [("HTTP_PROXY", "http://p"), ("no_proxy", "h")]
         }
-        #expect(plan.runs.first?.proxyEnvironment == ["HTTP_PROXY=http://p", "no_proxy=h"])
+        #expect(
+            plan.runs.first?.proxyEnvironment == [
+                "HTTP_PROXY=http://p", "http_proxy=http://p", "NO_PROXY=h", "no_proxy=h",
+            ]
+        )
         #expect(plan.runs.first?.environment.contains { $0.contains("http://p") } == false)
         #expect(plan.history == ["RUN /bin/sh -c x"])
         #expect(plan.result.config.runtime.environment.allSatisfy { !$0.contains("http://p") })
+    }
+
+    @Test func whatAStageSetsItselfIsNoProxySetting() throws {
+        let text = "FROM base\nARG HTTP_PROXY\nENV no_proxy=own\nRUN x\n"
+        let plan = try plan(text) {
+            $0.buildArguments = [
+                ("HTTP_PROXY", "p"), ("no_proxy", "h"), ("FTP_PROXY", ""), ("all_proxy", "l"), ("ALL_PROXY", "u"),
+            ]
+        }
+        #expect(
+            plan.runs.first?.proxyEnvironment == ["http_proxy=p", "NO_PROXY=h", "ALL_PROXY=u", "all_proxy=l"]
+        )
     }
 
     @Test func theEpochComesFromTheArgumentBeforeTheEnvironment() throws {
@@ -187,6 +203,10 @@ import Testing
         }
         #expect(both.sourceDateEpoch == "6")
         #expect(try plan("FROM base").sourceDateEpoch == nil)
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=7\nFROM base").sourceDateEpoch == "7")
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=\nFROM base").sourceDateEpoch == nil)
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=7\nFROM base") { $0.sourceDateEpoch = "5" }.sourceDateEpoch == "5")
+        #expect(try plan("FROM base\nARG SOURCE_DATE_EPOCH=7").sourceDateEpoch == nil, "a stage's own is its own")
     }
 
     // MARK: Values
