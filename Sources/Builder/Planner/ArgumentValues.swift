@@ -14,6 +14,11 @@ struct ArgumentValues: Sendable {
         "ALL_PROXY", "all_proxy",
     ]
 
+    /// Whether a build argument has a meaning without an ARG.
+    static func needsNoDeclaration(_ name: String) -> Bool {
+        proxyNames.contains(name) || name.hasPrefix("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
+    }
+
     init(request: BuildRequest) {
         var given: [String: String] = [:]
         for argument in request.buildArguments { given[argument.name] = argument.value }

@@ -31,11 +31,12 @@ extension Planner {
         }
     }
 
-    private func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
+    private mutating func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
         let before = state.scope
         var texts: [String] = []
         for declaration in arg.declarations {
             let name = declaration.name.value
+            declaredArguments.insert(name)
             var ownDefault: String?
             if let word = declaration.defaultValue { ownDefault = try word.expand { before[$0] }.text }
             let value = arguments.value(of: name, default: ownDefault)
@@ -62,7 +63,11 @@ extension Planner {
         let values = try expanded(pairs, in: state.scope)
         for (pair, value) in zip(pairs, values) {
             guard !value.name.isEmpty else {
-                throw Diagnostic("ENV needs a name before '='", at: pair.key.range)
+                throw Diagnostic(
+                    "ENV needs a name before the `=`",
+                    at: pair.key.range,
+                    notes: ["`\(pair.key.raw)` is empty here: give the variable a value"]
+                )
             }
             state.scope.setEnvironment(value.name, to: value.value)
             state.config.runtime.setEnvironment(value.name, to: value.value)
@@ -132,6 +137,7 @@ extension Planner {
         let scope = state.scope
         let user = try word.expand { scope[$0] }.text
         state.config.runtime.user = user
+        state.userPlace = state.isTrigger ? nil : word.range
         state.note("USER \(user)")
     }
 
@@ -140,9 +146,9 @@ extension Planner {
         let signal = try word.expand { scope[$0] }.text
         guard isKnownSignal(signal) else {
             throw Diagnostic(
-                "'\(signal)' is no signal",
+                "`\(signal)` is no signal",
                 at: word.range,
-                notes: ["expected a name such as SIGTERM or a number from 1 to 64"]
+                notes: expectedSignal(instead: signal)
             )
         }
         state.config.runtime.stopSignal = signal

@@ -2,7 +2,7 @@ import BuildFileParser
 
 /// The fields of one `--mount`, expanded, each taken once.
 private struct MountFields {
-    private var fields: [(key: String, value: String?, range: SourceRange)] = []
+    private var fields: [(key: String, value: String?, range: SourceRange, name: SourceRange)] = []
     let range: SourceRange
 
     init(_ mount: RunInstruction.Mount, scope: VariableScope) throws(Diagnostic) {
@@ -12,7 +12,7 @@ private struct MountFields {
             // A stage or context is named literally: the graph must be known before any variable is.
             if key == "from" { continue }
             let value = try field.value?.expand { scope[$0] }.text
-            fields.append((key, value, field.value?.range ?? field.key.range))
+            fields.append((key, value, field.value?.range ?? field.key.range, field.key.range))
         }
     }
 
@@ -21,7 +21,11 @@ private struct MountFields {
         let field = fields[index]
         fields.removeAll { names.contains($0.key) }
         guard let value = field.value else {
-            throw Diagnostic("the mount's '\(field.key)' needs a value", at: field.range)
+            throw Diagnostic(
+                "the mount's `\(field.key)` needs a value",
+                at: field.range,
+                notes: ["write `\(field.key)=VALUE`"]
+            )
         }
         return (value, field.range)
     }
@@ -36,7 +40,7 @@ private struct MountFields {
         case "false", "0": return false
         case let other?:
             throw Diagnostic(
-                "'\(other)' is no value of '\(field.key)'",
+                "`\(other)` is no value of `\(field.key)`",
                 at: field.range,
                 notes: ["expected true or false"]
             )
@@ -47,14 +51,40 @@ private struct MountFields {
         guard let field = try take(name) else { return standard }
         guard let number = UInt32(field.value, radix: radix), number != UInt32.max else {
             let kind = radix == 8 ? "an octal number" : "a number"
-            throw Diagnostic("'\(field.value)' is no value of '\(name)'", at: field.range, notes: ["expected \(kind)"])
+            throw Diagnostic("`\(field.value)` is no value of `\(name)`", at: field.range, notes: ["expected \(kind)"])
         }
         return number
     }
 
+    /// The names of a mount's options, in all their forms.
+    static func names(type: String) -> [String] {
+        let file = ["mode", "uid", "gid"]
+        let writable = ["readonly", "readwrite", "ro", "rw"]
+        let source = ["source", "from", "src"]
+        let own: [String] =
+            switch type {
+            case "cache": ["id", "sharing"] + source + file + writable
+            case "tmpfs": ["size"]
+            case "secret": ["id", "required", "env"] + file
+            case "ssh": ["id", "required"] + file
+            default: source + writable
+            }
+        return ["type", "target"] + own + ["dst", "destination"]
+    }
+
+    static func unknown(_ name: String, type: String, at range: SourceRange) -> Diagnostic {
+        let known = names(type: type)
+        let near = suggestion(for: name, among: known)
+        return Diagnostic(
+            "a mount of type \(type) has no option `\(name)`",
+            at: range,
+            notes: [near.map { "did you mean `\($0)`?" } ?? "it has \(known.joined(separator: ", "))"]
+        )
+    }
+
     func finish(type: String) throws(Diagnostic) {
         guard let field = fields.first else { return }
-        throw Diagnostic("a mount of type \(type) has no field '\(field.key)'", at: field.range)
+        throw Self.unknown(field.key, type: type, at: field.name)
     }
 }
 
@@ -75,17 +105,21 @@ extension Planner {
         case "ssh": spec = try planSSH(&fields, target: target?.value, in: state)
         case let other:
             throw Diagnostic(
-                "'\(other)' is no type of mount",
+                "`\(other)` is no type of mount",
                 at: type?.range ?? mount.range,
-                notes: ["expected bind, cache, tmpfs, secret or ssh"]
+                notes: expectation(instead: other, among: ["bind", "cache", "tmpfs", "secret", "ssh"])
             )
         }
         try fields.finish(type: type?.value ?? "bind")
         if let from, !spec.takesSource {
-            throw Diagnostic("a mount of type \(type?.value ?? "bind") has no field 'from'", at: from.range)
+            throw MountFields.unknown("from", type: type?.value ?? "bind", at: from.range)
         }
         guard spec.target != "/" else {
-            throw Diagnostic("a mount's target cannot be the root directory", at: target?.range ?? mount.range)
+            throw Diagnostic(
+                "a mount's target cannot be the root directory",
+                at: target?.range ?? mount.range,
+                notes: ["expected a directory or file below it"]
+            )
         }
         return spec
     }
@@ -95,13 +129,17 @@ extension Planner {
         _ mount: RunInstruction.Mount,
         in state: StageState
     ) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: mount.range) }
+        guard let target, !target.isEmpty else { throw missingTarget(mount.range) }
         return containerPath(target, in: state.workingDirectory)
     }
 
     private func required(_ target: String?, _ fields: MountFields, in state: StageState) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: fields.range) }
+        guard let target, !target.isEmpty else { throw missingTarget(fields.range) }
         return containerPath(target, in: state.workingDirectory)
+    }
+
+    private func missingTarget(_ range: SourceRange) -> Diagnostic {
+        Diagnostic("the mount needs a target", at: range, notes: ["add `target=PATH`"])
     }
 
     private mutating func mountSource(_ from: Word?, in state: StageState) throws(Diagnostic) -> FileSource {
@@ -129,7 +167,11 @@ extension Planner {
         var origin = try mountSource(from, in: state)
         if origin == .none {
             guard request.contextPath != nil else {
-                throw Diagnostic("the mount needs a build context, and this build has none", at: fields.range)
+                throw Diagnostic(
+                    "the mount needs a build context, and this build has none",
+                    at: fields.range,
+                    notes: ["name a directory on the command line, or a stage with `from=`"]
+                )
             }
             origin = .context(0)
         }
@@ -147,9 +189,9 @@ extension Planner {
         if let field = try fields.take("sharing") {
             guard let known = MountSpec.Sharing(rawValue: field.value.lowercased()) else {
                 throw Diagnostic(
-                    "'\(field.value)' is no way to share a cache",
+                    "`\(field.value)` is no way to share a cache",
                     at: field.range,
-                    notes: ["expected shared, private or locked"]
+                    notes: expectation(instead: field.value, among: ["shared", "private", "locked"])
                 )
             }
             sharing = known
@@ -170,7 +212,7 @@ extension Planner {
     private func planSize(_ fields: inout MountFields) throws(Diagnostic) -> UInt64? {
         guard let field = try fields.take("size") else { return nil }
         guard let size = ByteSize.parse(field.value) else {
-            throw Diagnostic("'\(field.value)' is no size", at: field.range, notes: ["expected 64m or 1g, say"])
+            throw Diagnostic("`\(field.value)` is no size", at: field.range, notes: ["expected 64m or 1g, say"])
         }
         return size
     }
@@ -185,7 +227,7 @@ extension Planner {
         let environment = try fields.take("env")?.value
         if id == nil, let target { id = target.split(separator: "/").last.map(String.init) }
         guard let id = id ?? source, !id.isEmpty else {
-            throw Diagnostic("a secret needs an id or a target", at: fields.range)
+            throw Diagnostic("a secret needs an id or a target", at: fields.range, notes: ["add `id=NAME`"])
         }
         let secret = MountSpec.SecretFile(
             id: id,

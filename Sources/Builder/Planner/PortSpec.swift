@@ -8,7 +8,7 @@ enum PortSpec {
         let transport = parts.count > 1 ? parts[1].lowercased() : "tcp"
         guard parts.count <= 2, ["tcp", "udp", "sctp"].contains(transport) else {
             throw Diagnostic(
-                "'\(text)' has no protocol that EXPOSE knows",
+                "`\(text)` has no protocol that EXPOSE knows",
                 at: range,
                 notes: ["expected PORT, PORT/tcp, PORT/udp or PORT/sctp"]
             )
@@ -19,7 +19,7 @@ enum PortSpec {
             (0...65535).contains(first), (first...max(first, 65535)).contains(last), last <= 65535
         else {
             throw Diagnostic(
-                "'\(text)' is no port or range of ports",
+                "`\(text)` is no port or range of ports",
                 at: range,
                 notes: ["ports are numbers from 0 to 65535; a range is FIRST-LAST"]
             )

@@ -17,6 +17,10 @@ struct StageState: Sendable {
     var triggerCount = 0
     /// The place of the instruction being planned.
     var origin: SourceRange?
+    /// Whether that is a trigger of the base image, whose words stand nowhere in the file.
+    var isTrigger = false
+    /// The `USER` in force, where the file has one.
+    var userPlace: SourceRange?
 
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -66,12 +70,14 @@ struct StageState: Sendable {
     var shell: [String] { config.runtime.shell ?? ["/bin/sh", "-c"] }
 
     /// The display of the next step.
-    mutating func nextDisplay(_ instruction: String) -> StepDisplay {
+    mutating func nextDisplay(_ instruction: String, places: WordPlaces) -> StepDisplay {
         stepNumber += 1
         var result = display
         result.instruction = instruction
         result.name = "[\(display.stage) \(stepNumber)/\(stepCount)] \(instruction)"
         result.range = origin
+        result.places = isTrigger ? WordPlaces() : places
+        result.places.user = userPlace
         return result
     }
 

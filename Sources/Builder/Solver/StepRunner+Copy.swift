@@ -14,15 +14,19 @@ extension StepRunner {
             let selection = try key.selection ?? select(step, downloads: downloads)
             environment.inFlight.wait(for: base.chain)
             let stack = try store.stack(base.chain)
-            let owner = try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            let owner = try at(node.display.places.owner) {
+                try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            }
             let unpacked = try unpackArchives(in: selection, of: step)
-            let entries = try CopyLayer.entries(
-                of: unpacked,
-                step: step,
-                onto: step.link ? nil : stack,
-                owner: owner,
-                now: environment.now
-            )
+            let entries = try at(node.display.places.destination) {
+                try CopyLayer.entries(
+                    of: unpacked,
+                    step: step,
+                    onto: step.link ? nil : stack,
+                    owner: owner,
+                    now: environment.now
+                )
+            }
             return Produced(entries: entries, verify: { try selection.checkUnchanged() })
         }
     }
@@ -108,7 +112,7 @@ extension StepRunner {
             let state = try state(of: node)
             environment.inFlight.wait(for: state.chain)
             let display = graph.nodes[node.index].display
-            return (StackTree(stack: try store.stack(state.chain)), "the stage '\(display.stage)'")
+            return (StackTree(stack: try store.stack(state.chain)), "the stage `\(display.stage)`")
         case .none:
             return (InlineTree(files: [], now: environment.now), "the build file")
         }
@@ -122,7 +126,8 @@ extension StepRunner {
         let selector = try Selector(step: step, tree: tree, place: place)
         for source in step.sources {
             switch source {
-            case .path(let text): try selector.select(text, into: &selection, tree: 0)
+            case .path(let text):
+                try at(node.display.places.sources[text]) { try selector.select(text, into: &selection, tree: 0) }
             case .inline(let name, _):
                 guard let node = try inline.node(ContainerPath(cleaning: name.utf8)) else { continue }
                 selection.groups.append(
