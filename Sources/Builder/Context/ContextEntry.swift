@@ -19,4 +19,6 @@ public struct ContextEntry: Sendable, Hashable {
     public let size: Int64
     /// Whether steps see it.
     public let fate: Fate
+
+    func with(_ fate: Fate) -> ContextEntry { ContextEntry(path: path, kind: kind, size: size, fate: fate) }
 }

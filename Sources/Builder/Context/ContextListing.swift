@@ -42,56 +42,58 @@ public struct ContextListing: Sendable {
     ///
     /// A directory that is kept only for what is below it comes with the first of that.
     ///
-    /// - Throws: what `body` throws.
+    /// - Throws: what `body` throws, and ``FileError`` where the context itself cannot be listed.
     public func walk(_ body: (ContextEntry) throws -> Void) throws {
-        var pending: [Pending] = []
-        try walk(.root, .included, &pending, body)
-    }
-
-    /// A directory that is dropped, though not all that is below it may be.
-    private struct Pending {
-        var path: ContainerPath
-        var entry: ContextEntry
-    }
-
-    private func walk(
-        _ path: ContainerPath,
-        _ parent: IgnoreRules.Verdict,
-        _ pending: inout [Pending],
-        _ body: (ContextEntry) throws -> Void
-    ) throws {
-        let items: [DirectoryItem]
-        do throws(FileError) {
-            items = try directory.list(path)
-        } catch {
-            return try body(ContextEntry(path: path.bytes, kind: .directory, size: 0, fate: .unusable("\(error)")))
+        let items = try directory.list(.root)
+        try withoutActuallyEscaping(body) { body in
+            var walk = Walk(body: body)
+            try visit(items, in: .root, .included, &walk)
         }
+    }
+
+    private struct Walk {
+        let body: (ContextEntry) throws -> Void
+        /// The directories above that are dropped, though not all that is below them may be.
+        var pending: [ContextEntry] = []
+
+        /// Hands on an entry that is kept, and what it is in.
+        mutating func keep(_ entry: ContextEntry) throws {
+            for directory in pending { try body(directory.with(.kept)) }
+            pending = []
+            try body(entry)
+        }
+    }
+
+    private func visit(
+        _ items: [DirectoryItem],
+        in parent: ContainerPath,
+        _ parentVerdict: IgnoreRules.Verdict,
+        _ walk: inout Walk
+    ) throws {
         for item in items {
-            let child = path.appending(item.name)
-            let verdict = rules.verdict(for: child.bytes, parent: parent)
-            let entry = self.entry(child, item.status, verdict)
-            let isDirectory = item.status.kind == .directory
-            if case .dropped = entry.fate {
-                guard isDirectory, rules.mayContainExceptions(below: child.bytes, ignoredBy: verdict) else {
-                    try body(entry)
-                    continue
-                }
-                pending.append(Pending(path: child, entry: entry))
-                try walk(child, verdict, &pending, body)
-                if let last = pending.last, last.path == child {
-                    pending.removeLast()
-                    try body(entry)
-                }
+            let path = parent.appending(item.name)
+            let verdict = rules.verdict(for: path.bytes, parent: parentVerdict)
+            let entry = self.entry(path, item.status, verdict)
+            let isEntered =
+                item.status.kind == .directory
+                && (!verdict.ignored || rules.mayContainExceptions(below: path.bytes, ignoredBy: verdict))
+            guard isEntered else {
+                if entry.fate == .kept { try walk.keep(entry) } else { try walk.body(entry) }
                 continue
             }
-            if case .kept = entry.fate {
-                for waiting in pending {
-                    try body(ContextEntry(path: waiting.entry.path, kind: .directory, size: 0, fate: .kept))
-                }
-                pending = []
+            let children: [DirectoryItem]
+            do throws(FileError) {
+                children = try directory.list(path)
+            } catch {
+                try walk.body(entry.with(.unusable("\(error)")))
+                continue
             }
-            try body(entry)
-            if isDirectory { try walk(child, verdict, &pending, body) }
+            if verdict.ignored { walk.pending.append(entry) } else { try walk.keep(entry) }
+            try visit(children, in: path, verdict, &walk)
+            if let last = walk.pending.last, last.path == path.bytes {
+                walk.pending.removeLast()
+                try walk.body(entry)
+            }
         }
     }
 

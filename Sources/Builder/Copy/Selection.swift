@@ -81,7 +81,7 @@ struct Selector {
         let isThere = try tree.node(tree.resolve(path, followLast: false)) != nil
         if isWildcard, !isThere { return nil }
         if isThere { throw CopyError.dangling(text, in: place) }
-        throw CopyError.missing(text, in: place, hints: try SourceHints(tree: tree).hints(for: path))
+        throw CopyError.missing(text, in: place, hints: try SourceHints(tree: tree).hints(for: path, writtenAs: text))
     }
 
     private func isExcluded(_ path: ContainerPath) -> Bool {

@@ -8,10 +8,12 @@ struct SourceHints {
 
     let tree: any SourceTree
 
-    /// The hints, none where nothing is known.
-    func hints(for path: ContainerPath) throws -> [String] {
+    /// The hints, none where nothing is known; paths are shown as `text` was written, with a slash in front or without.
+    func hints(for path: ContainerPath, writtenAs text: String) throws -> [String] {
         if let rule = try (tree as? ContextTree)?.hidingRule(path) { return [rule] }
-        if let near = try sibling(of: path) ?? elsewhere(path) { return ["did you mean `\(near)`?"] }
+        if let near = try sibling(of: path) ?? elsewhere(path) {
+            return ["did you mean `\(text.hasPrefix("/") ? "/" : "")\(near)`?"]
+        }
         return []
     }
 

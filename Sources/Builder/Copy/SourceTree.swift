@@ -152,7 +152,7 @@ enum CopyError: Error, CustomStringConvertible {
             "`\(path)` of \(place) is a symbolic link to something that is not there"
         case .tooManyLinks(let path): "\(path) leads through too many symbolic links"
         case .fileInTheWay(let path):
-            "a directory cannot be copied to \(path): there is something there that is no directory"
+            "\(path) cannot be a directory: there is something there that is none"
         case .directoryInTheWay(let path): "a file cannot be copied to \(path): there is a directory there"
         case .unknownUser(let name, _):
             "the image has no user `\(name)` in /etc/passwd; use a number or add the user first"

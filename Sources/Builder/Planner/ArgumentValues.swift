@@ -1,5 +1,6 @@
 import BuildFileParser
 import OCI
+import OrderedCollections
 
 /// The values that ARG can have from outside a stage: the command line's, the file's global ones, the automatic ones.
 struct ArgumentValues: Sendable {
@@ -57,7 +58,7 @@ struct ArgumentValues: Sendable {
     }
 
     /// `NAME=value` of the proxy settings that were given and that no ARG declares.
-    func proxies(except declared: [String]) -> [String] {
+    func proxies(except declared: OrderedSet<String>) -> [String] {
         Self.proxyNames.compactMap { name in
             declared.contains(name) ? nil : given[name].map { "\(name)=\($0)" }
         }

@@ -82,7 +82,11 @@ enum Frontend {
 
     static func check(_ directives: Directives, request: BuildRequest) throws(Diagnostic) {
         if let given = request.buildArguments.last(where: { $0.name == "BUILDKIT_SYNTAX" }) {
-            try check(given.value, what: "--build-arg BUILDKIT_SYNTAX=\(given.value)", at: nil)
+            try check(
+                given.value,
+                what: "the build argument BUILDKIT_SYNTAX asks for the frontend `\(given.value)`",
+                at: nil
+            )
         } else if let syntax = directives.syntax {
             // What follows the name is for the frontend, as BuildKit has it.
             let name = String(syntax.value.prefix { $0 != " " && $0 != "\t" })

@@ -1,5 +1,6 @@
 import BuildFileParser
 import OCI
+import OrderedCollections
 
 extension Planner {
     /// Plans one instruction: a new step, or a line of the configuration.
@@ -32,17 +33,16 @@ extension Planner {
     }
 
     private mutating func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
-        let before = state.scope
-        var texts: [String] = []
+        // All of them see what was before, and no copy of that is made.
+        var values: [(name: String, value: String?)] = []
         for declaration in arg.declarations {
             let name = declaration.name.value
             declaredArguments.insert(name)
-            var ownDefault: String?
-            if let word = declaration.defaultValue { ownDefault = try word.expand { before[$0] }.text }
-            let value = arguments.value(of: name, default: ownDefault)
-            state.scope.declareArgument(name, value: value)
-            texts.append(value.map { "\(name)=\($0)" } ?? name)
+            let ownDefault = try declaration.defaultValue?.expand { state.scope[$0] }.text
+            values.append((name, arguments.value(of: name, default: ownDefault)))
         }
+        for value in values { state.scope.declareArgument(value.name, value: value.value) }
+        let texts = values.map { pair in pair.value.map { "\(pair.name)=\($0)" } ?? pair.name }
         state.note("ARG " + texts.joined(separator: " "))
     }
 
@@ -70,16 +70,14 @@ extension Planner {
                 )
             }
             state.scope.setEnvironment(value.name, to: value.value)
-            state.config.runtime.setEnvironment(value.name, to: value.value)
+            state.environment[value.name] = value.value
         }
         state.note(HistoryText.pairs("ENV", values))
     }
 
     private func setLabels(_ pairs: [KeyValue], in state: inout StageState) throws(Diagnostic) {
         let values = try expanded(pairs, in: state.scope)
-        var labels = state.config.runtime.labels
-        for value in values { labels[value.name] = value.value }
-        state.config.runtime.labels = labels
+        for value in values { state.labels[value.name] = value.value }
         state.note(HistoryText.pairs("LABEL", values))
     }
 
@@ -126,7 +124,13 @@ extension Planner {
         var paths: [String] = []
         for word in list {
             let path = try word.expand { [scope = state.scope] in scope[$0] }.text
-            guard !path.isEmpty else { throw Diagnostic("VOLUME needs a path", at: word.range) }
+            guard !path.isEmpty else {
+                throw Diagnostic(
+                    "VOLUME needs a path",
+                    at: word.range,
+                    notes: ["`\(word.raw)` is empty here: give the variable a value"]
+                )
+            }
             paths.append(path)
         }
         for path in paths { state.config.runtime.addVolume(path) }

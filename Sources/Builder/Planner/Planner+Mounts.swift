@@ -10,8 +10,7 @@ private struct MountFields {
         for field in mount.fields {
             let key = field.key.value.lowercased()
             // A stage or context is named literally: the graph must be known before any variable is.
-            if key == "from" { continue }
-            let value = try field.value?.expand { scope[$0] }.text
+            let value = key == "from" ? field.value?.raw : try field.value?.expand { scope[$0] }.text
             fields.append((key, value, field.value?.range ?? field.key.range, field.key.range))
         }
     }
@@ -63,13 +62,13 @@ private struct MountFields {
         let source = ["source", "from", "src"]
         let own: [String] =
             switch type {
-            case "cache": ["id", "sharing"] + source + file + writable
+            case "cache": ["id", "sharing"] + source + file
             case "tmpfs": ["size"]
             case "secret": ["id", "required", "env"] + file
             case "ssh": ["id", "required"] + file
-            default: source + writable
+            default: source
             }
-        return ["type", "target"] + own + ["dst", "destination"]
+        return ["type", "target"] + own + writable + ["dst", "destination"]
     }
 
     static func unknown(_ name: String, type: String, at range: SourceRange) -> Diagnostic {
@@ -82,9 +81,20 @@ private struct MountFields {
         )
     }
 
-    func finish(type: String) throws(Diagnostic) {
-        guard let field = fields.first else { return }
-        throw Self.unknown(field.key, type: type, at: field.name)
+    /// Whether the type is one, and the options are its own.
+    func check(type: String, at range: SourceRange) throws(Diagnostic) {
+        let types = ["bind", "cache", "tmpfs", "secret", "ssh"]
+        guard types.contains(type) else {
+            throw Diagnostic(
+                "`\(type)` is no type of mount",
+                at: range,
+                notes: expectation(instead: type, among: types)
+            )
+        }
+        let known = Self.names(type: type)
+        for field in fields where !known.contains(field.key) {
+            throw Self.unknown(field.key, type: type, at: field.name)
+        }
     }
 }
 
@@ -92,27 +102,18 @@ extension Planner {
     mutating func planMount(_ mount: RunInstruction.Mount, in state: StageState) throws(Diagnostic) -> MountSpec {
         var fields = try MountFields(mount, scope: state.scope)
         let type = try fields.take("type")
+        try fields.check(type: type?.value.lowercased() ?? "bind", at: type?.range ?? mount.range)
         let target = try fields.take("target", "dst", "destination")
         let from = mount.fields.last { $0.key.value.lowercased() == "from" }?.value
         let spec: MountSpec
-        switch type?.value ?? "bind" {
+        switch type?.value.lowercased() ?? "bind" {
         case "bind": spec = try planBind(&fields, target: target?.value, from: from, in: state)
         case "cache": spec = try planCache(&fields, target: target?.value, from: from, in: state)
         case "tmpfs":
             let size = try planSize(&fields)
             spec = MountSpec(target: try path(target?.value, mount, in: state), kind: .tmpfs(size: size))
         case "secret": spec = try planSecret(&fields, target: target?.value, in: state)
-        case "ssh": spec = try planSSH(&fields, target: target?.value, in: state)
-        case let other:
-            throw Diagnostic(
-                "`\(other)` is no type of mount",
-                at: type?.range ?? mount.range,
-                notes: expectation(instead: other, among: ["bind", "cache", "tmpfs", "secret", "ssh"])
-            )
-        }
-        try fields.finish(type: type?.value ?? "bind")
-        if let from, !spec.takesSource {
-            throw MountFields.unknown("from", type: type?.value ?? "bind", at: from.range)
+        default: spec = try planSSH(&fields, target: target?.value, in: state)
         }
         guard spec.target != "/" else {
             throw Diagnostic(
@@ -259,13 +260,10 @@ extension Planner {
     }
 }
 
-extension MountSpec {
-    /// Whether the mount can show files of a stage or image.
-    fileprivate var takesSource: Bool {
-        switch kind {
-        case .bind, .cache: true
-        case .tmpfs, .secret, .ssh: false
-        }
+extension RunInstruction.Mount {
+    /// The word that says what is to be mounted, where there is one.
+    var subject: SourceRange {
+        fields.last { ["source", "src", "id"].contains($0.key.value) }?.value?.range ?? range
     }
 }
 

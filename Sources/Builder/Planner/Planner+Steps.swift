@@ -38,7 +38,7 @@ extension Planner {
             + (run.network.map { "--network=\($0.raw) " } ?? "") + (run.security.map { "--security=\($0.raw) " } ?? "")
         let display = state.nextDisplay(
             "RUN \(flags)\(run.displayText)",
-            places: WordPlaces(mounts: run.mounts.map(\.range))
+            places: WordPlaces(mounts: run.mounts.map(\.subject))
         )
         var inputs = [state.node]
         for mount in mounts { if let source = mount.sourceNode { inputs.append(source) } }

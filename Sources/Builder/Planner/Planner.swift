@@ -32,6 +32,8 @@ struct Planner {
     var declaredArguments: Set<String> = []
     private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
     private var planned: [Int: StageState] = [:]
+    /// The stages' numbers by their names in lower case, in ascending order.
+    private let stageNumbers: [String: [Int]]
     private var imageNodes: [ImageKey: NodeID] = [:]
 
     private struct NodeIdentity: Hashable {
@@ -48,6 +50,9 @@ struct Planner {
         self.file = file
         self.request = request
         self.images = images
+        stageNumbers = Dictionary(grouping: file.stages.indices) { index in
+            file.stages[index].from.value.name?.value.lowercased() ?? ""
+        }
         arguments = ArgumentValues(request: request)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
@@ -85,9 +90,11 @@ struct Planner {
         throw Diagnostic("--target \(target): the file has no such stage", at: nil, notes: stageNotes(instead: target))
     }
 
-    func stageIndex(named name: String) -> Int? {
-        let wanted = name.lowercased()
-        return file.stages.firstIndex { $0.from.value.name?.value.lowercased() == wanted }
+    /// The last stage of that name, above stage `limit` where one is given.
+    func stageIndex(named name: String, before limit: Int? = nil) -> Int? {
+        guard !name.isEmpty, let numbers = stageNumbers[name.lowercased()] else { return nil }
+        guard let limit else { return numbers.last }
+        return numbers.last { $0 < limit }
     }
 
     /// The stages that a stage names, directly or through others, in the order of the file.
@@ -350,7 +357,7 @@ struct Planner {
     // MARK: The result
 
     private func finish(_ state: StageState) -> StageResult {
-        var result = StageResult(node: state.node, config: state.config, history: state.history)
+        var result = StageResult(node: state.node, config: state.finalConfig, history: state.history)
         var labels = result.config.runtime.labels
         for label in request.labels { labels[label.name] = label.value }
         result.config.runtime.labels = labels

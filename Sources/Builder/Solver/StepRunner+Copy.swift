@@ -156,9 +156,12 @@ extension StepRunner {
             let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard file >= 0 else { throw HostFileError("create", path, code: errno) }
             let descriptor = OwnedDescriptor(owning: file, path: path)
-            let fetched = try HTTPDownload.fetch(url, to: descriptor.raw, limits: DownloadLimits())
+            let fetched = try at(node.display.places.sources[url]) {
+                try HTTPDownload.fetch(url, to: descriptor.raw, limits: DownloadLimits())
+            }
             if let expected = step.checksum, expected != fetched.digest {
-                throw ChecksumError(url: url, expected: expected, found: fetched.digest)
+                let error = ChecksumError(url: url, expected: expected, found: fetched.digest)
+                throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
             }
             result[url] = Download(name: name.isEmpty ? "file" : name, file: fetched, directory: directory)
         }

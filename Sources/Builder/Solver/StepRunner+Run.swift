@@ -76,7 +76,11 @@ extension StepRunner {
     func resolvedNode(_ path: String, in tree: any SourceTree, place: String) throws -> SourceNode {
         let resolved = try tree.resolve(ContainerPath(path), followLast: true)
         guard var node = try tree.node(resolved) else {
-            throw CopyError.missing(path, in: place, hints: try SourceHints(tree: tree).hints(for: resolved))
+            throw CopyError.missing(
+                path,
+                in: place,
+                hints: try SourceHints(tree: tree).hints(for: resolved, writtenAs: path)
+            )
         }
         node.isImplicit = false
         return node

@@ -29,7 +29,7 @@ func reporting(_ body: () async throws -> Void) async throws {
         throw exit
     } catch let error as MalformedIgnoreFile {
         let file = DiagnosticRenderer(fileName: error.file.name, source: error.file.bytes, color: Console.hasColor)
-        Console.note(file.render(error.diagnostic))
+        Console.note(String(file.render(error.diagnostic).dropLast()))
         throw ExitCode(1)
     } catch let error as MalformedOption {
         Console.note("swbuild: \(error)")

@@ -58,7 +58,7 @@ final class BuildReporter {
             return 64
         case .general(let error as MalformedIgnoreFile):
             let file = DiagnosticRenderer(fileName: error.file.name, source: error.file.bytes, color: Console.hasColor)
-            Console.note(file.render(error.diagnostic))
+            Console.note(String(file.render(error.diagnostic).dropLast()))
         case .general(let error): Console.note("swbuild: \(error)")
         }
         return 1
@@ -68,7 +68,8 @@ final class BuildReporter {
         guard diagnostic.range != nil else {
             return (["swbuild: \(diagnostic.message)"] + diagnostic.notes.map { "note: \($0)" }).joined(separator: "\n")
         }
-        return DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor).render(diagnostic)
+        let renderer = DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor)
+        return String(renderer.render(diagnostic).dropLast())
     }
 
     private func text(of failure: CommandFailure) -> String {

@@ -97,7 +97,7 @@ struct CommandDiagnosis {
             if let near = suggestion(for: name, among: known) {
                 return ["`\(command)` is not in the image; did you mean `\(near)`?"]
             }
-            return ["`\(command)` is in no directory of PATH (\(searchPath.joined(separator: ":")))"]
+            return []
         }
         // A relative path may have been meant in a directory that the command went to by itself.
         if let place = Self.find(name, in: files) {
