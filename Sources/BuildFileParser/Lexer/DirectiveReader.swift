@@ -42,7 +42,11 @@ struct DirectiveReader {
     private mutating func record(_ name: String, value: Located<String>) throws(Diagnostic) -> Bool {
         guard ["syntax", "escape", "check"].contains(name) else { return false }
         guard seen.insert(name).inserted else {
-            throw Diagnostic("the `\(name)` directive is given twice", at: value.range)
+            throw Diagnostic(
+                "the `\(name)` directive is given twice",
+                at: value.range,
+                notes: ["remove one of the two"]
+            )
         }
         switch name {
         case "syntax": directives.syntax = value

@@ -57,6 +57,7 @@ struct Lexer {
         let start = reader.offset
         var end = start
         var stripped: [UInt8] = []
+        var notes = ["a line that is just `\(word.name.text)` has to follow"]
         while let line = reader.next() {
             var content = line.content
             if word.stripsTabs {
@@ -75,13 +76,16 @@ struct Lexer {
                     range: range
                 )
             }
+            if notes.count == 1, reader.bytes[reader.bytes.trimmingBlanks(content)].elementsEqual(word.name) {
+                notes.append("line \(line.number) does not end it: there are blanks beside `\(word.name.text)`")
+            }
             if word.stripsTabs { stripped.append(contentsOf: reader.bytes[content.lowerBound..<line.next]) }
             end = line.next
         }
         throw Diagnostic(
             "here-document `\(word.name.text)` never ends",
             at: range,
-            notes: ["a line that is just `\(word.name.text)` has to follow"]
+            notes: notes
         )
     }
 }

@@ -11,6 +11,12 @@ struct ArgumentValues: Sendable {
     /// Proxy settings need no ARG; they reach RUN, but no key and no history.
     private static let proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
 
+    /// Whether a build argument has a meaning without an ARG.
+    static func needsNoDeclaration(_ name: String) -> Bool {
+        let isProxy = proxyNames.contains { name == $0 || name == $0.lowercased() }
+        return isProxy || name.hasPrefix("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
+    }
+
     /// `lastStage` is what `TARGETSTAGE` says where the command line names no target.
     init(request: BuildRequest, lastStage: String?) {
         var given: [String: String] = [:]

@@ -36,7 +36,10 @@ extension Planner {
         let flags =
             run.mounts.map { "--mount=\($0.text) " }.joined()
             + (run.network.map { "--network=\($0.raw) " } ?? "") + (run.security.map { "--security=\($0.raw) " } ?? "")
-        let display = state.nextDisplay("RUN \(flags)\(run.displayText)")
+        let display = state.nextDisplay(
+            "RUN \(flags)\(run.displayText)",
+            places: WordPlaces(mounts: run.mounts.map(\.subject))
+        )
         var inputs = [state.node]
         for mount in mounts { if let source = mount.sourceNode { inputs.append(source) } }
         state.node = add(.run(step), inputs: inputs, display)
@@ -50,7 +53,11 @@ extension Planner {
         let scope = state.scope
         let text = try word.expand { scope[$0] }.text
         guard let mode = NetworkMode(rawValue: text) else {
-            throw Diagnostic("'\(text)' is no network mode", at: word.range, notes: ["expected default, none or host"])
+            throw Diagnostic(
+                "unknown network mode `\(text)`",
+                at: word.range,
+                notes: expectation(instead: text, among: NetworkMode.allCases.map(\.rawValue))
+            )
         }
         guard mode != .host || request.network == .host else {
             throw Diagnostic(
@@ -75,7 +82,11 @@ extension Planner {
                 notes: ["swbuild confines every step"]
             )
         default:
-            throw Diagnostic("'\(text)' is no security mode", at: word.range, notes: ["expected sandbox or insecure"])
+            throw Diagnostic(
+                "unknown security mode `\(text)`",
+                at: word.range,
+                notes: expectation(instead: text, among: ["sandbox", "insecure"])
+            )
         }
     }
 
@@ -92,7 +103,7 @@ extension Planner {
             return
         }
         let step = MakeDirectoryStep(base: state.node, path: path, user: state.config.runtime.user)
-        let display = state.nextDisplay("WORKDIR \(path == text ? text : path)")
+        let display = state.nextDisplay("WORKDIR \(path)", places: WordPlaces(destination: word.range))
         state.node = add(.makeDirectory(step), inputs: [state.node], display)
         state.history.append(.layer(state.node, createdBy: "WORKDIR \(path)"))
     }
@@ -113,6 +124,11 @@ extension Planner {
         let keyword = isAdd ? "ADD" : "COPY"
         var sources: [CopyStep.Source] = []
         var shown: [String] = []
+        var places = WordPlaces(
+            owner: copy.chown?.range,
+            checksum: copy.checksum?.range,
+            destination: copy.destination.range
+        )
         for source in copy.pathsFirst {
             switch source {
             case .heredoc(let heredoc):
@@ -123,6 +139,7 @@ extension Planner {
                 let path = try text(word)
                 sources.append(try planSource(path, word: word, isAdd: isAdd))
                 shown.append(path)
+                places.sources[path] = word.range
             }
         }
         let destination = try text(copy.destination)
@@ -149,7 +166,7 @@ extension Planner {
         )
         let flags = CopyFlags(copy: copy, owner: owner, mode: mode)
         let operands = (shown + [destination]).joined(separator: " ")
-        let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)")
+        let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)", places: places)
         var inputs = [state.node]
         if case .node(let node) = from { inputs.append(node) }
         state.node = add(.copy(step), inputs: inputs, display)
@@ -160,7 +177,7 @@ extension Planner {
         let isWeb = path.hasPrefix("http://") || path.hasPrefix("https://")
         guard isAdd else {
             if isWeb {
-                throw Diagnostic("COPY does not fetch URLs: '\(path)'", at: word.range, notes: ["use ADD"])
+                throw Diagnostic("COPY does not fetch URLs: `\(path)`", at: word.range, notes: ["use ADD"])
             }
             return .path(path)
         }
@@ -168,7 +185,7 @@ extension Planner {
             path.hasPrefix("git@") || path.hasPrefix("git://") || path.hasPrefix("ssh://")
             || (isWeb && (path.hasSuffix(".git") || path.contains(".git#")))
         if isRepository {
-            throw Diagnostic("ADD of a git repository is not supported yet: '\(path)'", at: word.range)
+            throw Diagnostic("ADD of a git repository is not supported yet: `\(path)`", at: word.range)
         }
         return isWeb ? .url(path) : .path(path)
     }
@@ -183,7 +200,7 @@ extension Planner {
         throw Diagnostic(
             "\(keyword) with more than one source needs a directory as its destination",
             at: copy.destination.range,
-            notes: ["end it with a slash: '\(destination)/'"]
+            notes: ["end it with a slash: `\(destination)/`"]
         )
     }
 
@@ -210,7 +227,11 @@ extension Planner {
         let needsContext = sources.contains { if case .path = $0 { true } else { false } }
         guard needsContext else { return .none }
         guard request.contextPath != nil else {
-            throw Diagnostic("\(keyword) needs a build context, and this build has none", at: state.origin)
+            throw Diagnostic(
+                "\(keyword) needs a build context, and this build has none",
+                at: copy.sources.firstPath ?? state.origin,
+                notes: ["name a directory on the command line: `swbuild -f FILE DIRECTORY`"]
+            )
         }
         return .context(0)
     }
@@ -222,12 +243,16 @@ extension Planner {
     ) throws(Diagnostic) -> Digest? {
         guard let text, let range = copy.checksum?.range else { return nil }
         guard sources.count == 1, case .url = sources[0] else {
-            throw Diagnostic("--checksum needs exactly one source, and that an HTTP one", at: range)
+            throw Diagnostic(
+                "--checksum needs exactly one source, and that an HTTP one",
+                at: range,
+                notes: ["split the instruction, or leave the flag away"]
+            )
         }
         do {
             return try Digest(parsing: text)
         } catch {
-            throw Diagnostic("--checksum: \(error)", at: range)
+            throw Diagnostic("--checksum: \(error)", at: range, notes: ["expected `sha256:` and 64 hexadecimal digits"])
         }
     }
 }
@@ -284,5 +309,13 @@ extension MountSpec {
             if case .node(let node) = cache.source { node } else { nil }
         case .bind, .tmpfs, .secret, .ssh: nil
         }
+    }
+}
+
+extension [CopyInstruction.Source] {
+    /// The place of the first source that is a path.
+    fileprivate var firstPath: SourceRange? {
+        for case .path(let word) in self { return word.range }
+        return nil
     }
 }

@@ -8,7 +8,7 @@ enum PortSpec {
         let transport = parts.count > 1 ? parts[1].lowercased() : ""
         guard parts.count <= 2, ["", "tcp", "udp", "sctp"].contains(transport) else {
             throw Diagnostic(
-                "'\(text)' has no protocol that EXPOSE knows",
+                "`\(text)` has no protocol that EXPOSE knows",
                 at: range,
                 notes: ["expected PORT, PORT/tcp, PORT/udp or PORT/sctp"]
             )
@@ -17,7 +17,7 @@ enum PortSpec {
         let ranges = sides.map(portRange)
         guard let ports = ranges[ranges.count - 1], ranges.count == 1 || ranges[0] != nil || sides[0].isEmpty else {
             throw Diagnostic(
-                "'\(text)' is no port or range of ports",
+                "`\(text)` is no port or range of ports",
                 at: range,
                 notes: ["ports are numbers from 0 to 65535; a range is FIRST-LAST"]
             )

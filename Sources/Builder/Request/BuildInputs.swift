@@ -13,6 +13,8 @@ public struct BuildInputs: Sendable {
     public private(set) var contextPath: String?
     /// The ignore file that applies to the context.
     public private(set) var ignoreFile: IgnoreFile?
+    /// The build files that are looked for in a context, the first that is there counts.
+    static let defaultNames = ["Buildfile", "Dockerfile", "Containerfile"]
     /// Where a context from standard input was unpacked.
     fileprivate var temporary: String?
 
@@ -96,23 +98,15 @@ public struct InputLoader: Sendable {
             buildFileName: file ?? name,
             buildFile: try HostFile.read(name, limit: Self.largestBuildFile),
             contextPath: contextPath,
-            ignoreFile: try ignoreFile(beside: name, contextPath: contextPath)
+            ignoreFile: try IgnoreFile.find(beside: name, in: contextPath)
         )
     }
 
     private func defaultFile(in context: String) throws -> String {
-        for name in ["Buildfile", "Dockerfile", "Containerfile"] where HostFile.exists("\(context)/\(name)") {
+        for name in BuildInputs.defaultNames where HostFile.exists("\(context)/\(name)") {
             return "\(context)/\(name)"
         }
         throw NoBuildFile(context: context)
-    }
-
-    /// An ignore file beside the build file is for it alone, and comes before the context's.
-    private func ignoreFile(beside buildFile: String, contextPath: String) throws -> IgnoreFile? {
-        for suffix in [".containerignore", ".dockerignore"] where HostFile.exists(buildFile + suffix) {
-            return IgnoreFile(name: buildFile + suffix, bytes: try HostFile.read(buildFile + suffix, limit: 16 << 20))
-        }
-        return try IgnoreFile.find(in: contextPath)
     }
 
     /// A tar on standard input is a context; anything else is a build file that has none.

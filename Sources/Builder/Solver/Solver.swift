@@ -68,7 +68,7 @@ struct Solver {
             environment.progress.emit(.failed(step: id.index, message: "failed"))
             return .failed(id, error)
         } catch {
-            environment.progress.emit(.failed(step: id.index, message: "failed"))
+            environment.progress.emit(.failed(step: id.index, message: "\(error)"))
             return .failed(id, BuildError.step(node.display, error))
         }
     }

@@ -14,15 +14,19 @@ extension StepRunner {
             let selection = try key.selection ?? select(step, downloads: downloads)
             environment.inFlight.wait(for: base.chain)
             let stack = try store.stack(base.chain)
-            let owner = try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            let owner = try at(node.display.places.owner) {
+                try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            }
             let unpacked = try unpackArchives(in: selection, of: step)
-            let entries = try CopyLayer.entries(
-                of: unpacked,
-                step: step,
-                onto: step.link ? nil : stack,
-                owner: owner,
-                now: environment.now
-            )
+            let entries = try at(node.display.places.destination) {
+                try CopyLayer.entries(
+                    of: unpacked,
+                    step: step,
+                    onto: step.link ? nil : stack,
+                    owner: owner,
+                    now: environment.now
+                )
+            }
             return Produced(entries: entries, verify: { try selection.checkUnchanged() })
         }
     }
@@ -109,7 +113,7 @@ extension StepRunner {
             let state = try state(of: node)
             environment.inFlight.wait(for: state.chain)
             let display = graph.nodes[node.index].display
-            return (StackTree(stack: try store.stack(state.chain)), "the stage '\(display.stage)'")
+            return (StackTree(stack: try store.stack(state.chain)), "the stage `\(display.stage)`")
         case .none:
             return (InlineTree(files: [], now: environment.now), "the build file")
         }
@@ -123,7 +127,8 @@ extension StepRunner {
         let selector = try Selector(step: step, tree: tree, place: place)
         for source in step.sources {
             switch source {
-            case .path(let text): try selector.select(text, into: &selection, tree: 0)
+            case .path(let text):
+                try at(node.display.places.sources[text]) { try selector.select(text, into: &selection, tree: 0) }
             case .inline(let name, _):
                 guard let node = try inline.node(ContainerPath(cleaning: name.utf8)) else { continue }
                 selection.groups.append(
@@ -152,9 +157,12 @@ extension StepRunner {
             let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard file >= 0 else { throw HostFileError("create", path, code: errno) }
             let descriptor = OwnedDescriptor(owning: file, path: path)
-            let fetched = try HTTPDownload.fetch(url, to: descriptor.raw, limits: DownloadLimits())
+            let fetched = try at(node.display.places.sources[url]) {
+                try HTTPDownload.fetch(url, to: descriptor.raw, limits: DownloadLimits())
+            }
             if let expected = step.checksum, expected != fetched.digest {
-                throw ChecksumError(url: url, expected: expected, found: fetched.digest)
+                let error = ChecksumError(url: url, expected: expected, found: fetched.digest)
+                throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
             }
             result[url] = Download(name: name.isEmpty ? "file" : name, file: fetched, directory: directory)
         }

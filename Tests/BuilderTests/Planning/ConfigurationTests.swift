@@ -244,7 +244,7 @@ import Testing
     ])
     func portsThatCannotBe(text: String) {
         let error = #expect(throws: Diagnostic.self) { try config("EXPOSE \(text)") }
-        #expect(error?.message.contains("'\(text)'") == true)
+        #expect(error?.message.contains("`\(text)`") == true)
         #expect(error?.range != nil)
     }
 

@@ -78,19 +78,19 @@ import Testing
     }
 
     @Test(arguments: [
-        ("type=volume,target=/m", "'volume' is no type of mount"), ("type=bind", "needs a target"),
+        ("type=volume,target=/m", "`volume` is no type of mount"), ("type=bind", "needs a target"),
         ("type=cache", "needs a target"), ("type=tmpfs", "needs a target"), ("type=secret", "needs an id or a target"),
         ("target=/", "cannot be the root directory"), ("type=cache,target=/w/..", "cannot be the root directory"),
-        ("type=cache,target=/m,sharing=none", "'none' is no way to share a cache"),
-        ("type=cache,target=/m,mode=9", "'9' is no value of 'mode'"),
-        ("type=cache,target=/m,uid=x", "no value of 'uid'"),
-        ("type=cache,target=/m,uid=-1", "no value of 'uid'"), ("type=tmpfs,target=/m,size=big", "'big' is no size"),
-        ("type=bind,target=/m,size=1", "has no field 'size'"), ("target=/m,nonsense=1", "has no field 'nonsense'"),
-        ("type=bind,target=/m,rw=maybe", "'maybe' is no value of 'rw'"), ("target=/m,from=$V", "cannot hold variables"),
+        ("type=cache,target=/m,sharing=none", "`none` is no way to share a cache"),
+        ("type=cache,target=/m,mode=9", "`9` is no value of `mode`"),
+        ("type=cache,target=/m,uid=x", "no value of `uid`"),
+        ("type=cache,target=/m,uid=-1", "no value of `uid`"), ("type=tmpfs,target=/m,size=big", "`big` is no size"),
+        ("type=bind,target=/m,size=1", "has no option `size`"), ("target=/m,nonsense=1", "has no option `nonsense`"),
+        ("type=bind,target=/m,rw=maybe", "`maybe` is no value of `rw`"), ("target=/m,from=$V", "cannot hold variables"),
         ("target=/m,from=9", "there is no stage number 9"),
-        ("type=secret,id=k,required=x", "'x' is no value of 'required'"),
-        ("type=ssh,from=other", "has no field 'from'"), ("type=tmpfs,target=/m,from=other", "has no field 'from'"),
-        ("type=secret,id=k,from=other", "has no field 'from'"),
+        ("type=secret,id=k,required=x", "`x` is no value of `required`"),
+        ("type=ssh,from=other", "has no option `from`"), ("type=tmpfs,target=/m,from=other", "has no option `from`"),
+        ("type=secret,id=k,from=other", "has no option `from`"),
     ])
     func mountsThatCannotBe(text: String, message: String) {
         let error = #expect(throws: Diagnostic.self) { try mount(text) }
