@@ -23,8 +23,8 @@ struct CommandDiagnosis {
             ["exit code \(code) stands for \(SignalNames.describe(code - 128))"]
                 + killed(code - 128, outcome, shortage)
         case .exited(126):
-            ["exit code 126: a command is there but could not be executed"] + explain(output)
-        case .exited(127): ["exit code 127: a command was not found"] + explain(output)
+            explain(output, as: "could not be executed", code: 126)
+        case .exited(127): explain(output, as: "was not found", code: 127)
         case .exited: []
         }
     }
@@ -51,9 +51,12 @@ struct CommandDiagnosis {
         }
     }
 
-    private func explain(_ output: [String]) -> [String] {
-        guard let command = ShellMessage.command(in: output), let files = try? fileSystem() else { return [] }
-        return explain(command: command, in: files)
+    /// The meaning of a shell's exit code, with the command that the shell has named.
+    private func explain(_ output: [String], as problem: String, code: Int) -> [String] {
+        guard let command = ShellMessage.command(in: output) else { return ["exit code \(code): a command \(problem)"] }
+        let why = (try? fileSystem()).map { explain(command: command, in: $0) } ?? []
+        let places = why.isEmpty && !command.contains("/") ? " in PATH (\(searchPath.joined(separator: ":")))" : ""
+        return ["exit code \(code): `\(command)` \(problem)\(places)"] + why
     }
 
     /// The step's root file system as it was when the command ended.
