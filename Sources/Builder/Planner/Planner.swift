@@ -147,6 +147,7 @@ struct Planner {
         for (position, instruction) in instructions.enumerated() {
             state.origin = position < state.triggerCount ? stage.from.range : instruction.range
             try dispatch(instruction, in: &state)
+            try state.checkSize(at: state.origin)
         }
         planned[index] = state
         return state

@@ -32,7 +32,10 @@ func withFile<Value>(_ bytes: [UInt8], _ body: (FileDescriptor) throws -> Value)
     let file = FileDescriptor(rawValue: raw)
     defer { close(raw) }
     bytes.withUnsafeBytes { bytes in
-        require(bytes.isEmpty || pwrite(raw, bytes.baseAddress, bytes.count, 0) == bytes.count, "cannot write: \(errno)")
+        require(
+            bytes.isEmpty || pwrite(raw, bytes.baseAddress, bytes.count, 0) == bytes.count,
+            "cannot write: \(errno)"
+        )
     }
     return try body(file)
 }

@@ -6,9 +6,15 @@ func fuzzParser(_ input: [UInt8]) {
     do throws(Diagnostic) {
         let file = try parseBuildFile(input)
         let dump = file.dump()
-        require(succeed("with a line end more", { try parseBuildFile(input + [0x0A]) }).dump() == dump, "a line end more")
+        require(
+            succeed("with a line end more", { try parseBuildFile(input + [0x0A]) }).dump() == dump,
+            "a line end more"
+        )
         if !input.starts(with: [0xEF, 0xBB, 0xBF]) {
-            require(succeed("with a mark", { try parseBuildFile([0xEF, 0xBB, 0xBF] + input) }).dump() == dump, "a mark")
+            require(
+                succeed("with a mark", { try parseBuildFile([0xEF, 0xBB, 0xBF] + input) }).dump() == dump,
+                "a mark"
+            )
         }
         let lineCount = input.count { $0 == 0x0A } + 1
         for stage in file.stages {
@@ -36,7 +42,8 @@ private func visit(_ instruction: Instruction, escape: Character, _ renderer: Di
     var heredocs: [Heredoc] = []
     switch instruction {
     case .add(let copy), .copy(let copy):
-        words = [copy.destination] + copy.excludes + [copy.from, copy.chown, copy.chmod, copy.checksum].compactMap { $0 }
+        words =
+            [copy.destination] + copy.excludes + [copy.from, copy.chown, copy.chmod, copy.checksum].compactMap { $0 }
         for source in copy.sources {
             switch source {
             case .path(let word): words.append(word)
