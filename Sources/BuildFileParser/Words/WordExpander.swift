@@ -15,8 +15,8 @@ struct ExpandedText {
 struct WordExpander {
     /// Values that refer to themselves several times over grow without bound; this is the bound.
     private static let sizeLimit = 1 << 20
-    /// How long a pattern may be: each of its bytes may be compared at each place of the value.
-    private static let patternLimit = 1024
+    /// How much work a pattern may be: each of its bytes may be compared at each place of the value.
+    private static let comparisonLimit = 1 << 26
 
     private(set) var used: [String] = []
     private(set) var missing: [String] = []
@@ -68,13 +68,13 @@ struct WordExpander {
             let reason = value == nil ? "is not set but required" : "is empty but required"
             throw WordError(message.isEmpty ? "`\(name)` \(reason)" : "\(name): \(message)", at: range)
         case .withoutPrefix(let word, let longest):
-            let pattern = try pattern(word, at: range, lookup)
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
             return pattern.removingPrefix(from: bytes, longest: longest)
         case .withoutSuffix(let word, let longest):
-            let pattern = try pattern(word, at: range, lookup)
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
             return pattern.removingSuffix(from: bytes, longest: longest)
         case .replacing(let word, let replacement, let all):
-            let pattern = try pattern(word, at: range, lookup)
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
             let replacement = try text(of: replacement, lookup).bytes
             let limit = max(Self.sizeLimit, bytes.count)
             guard let result = pattern.replacing(in: bytes, with: replacement, all: all, limit: limit) else {
@@ -86,12 +86,13 @@ struct WordExpander {
 
     private mutating func pattern(
         _ word: [WordPart],
+        for value: [UInt8],
         at range: Range<Int>,
         _ lookup: (String) -> String?
     ) throws(WordError) -> ShellPattern {
         let text = try text(of: word, lookup)
-        guard text.count <= Self.patternLimit else {
-            throw WordError("the pattern is longer than \(Self.patternLimit) bytes", at: range)
+        guard text.count * value.count <= Self.comparisonLimit else {
+            throw WordError("the pattern is too long for a value of \(value.count) bytes", at: range)
         }
         return ShellPattern(text)
     }

@@ -11,8 +11,9 @@ struct PaxRecords {
     /// Offsets and lengths in the order given: the first form of GNU's sparse files repeats its keys.
     private(set) var sparsePairs: [UInt8] = []
 
-    /// How much a file's attributes may be: the names together, each with a zero, and each value (`XATTR_LIST_MAX`,
-    /// `XATTR_SIZE_MAX`). Linux could not set more.
+    /// How much the names of a file's attributes may be together, each with a zero, and each value.
+    ///
+    /// Linux could not set more: `XATTR_LIST_MAX`, `XATTR_SIZE_MAX`.
     private static let mostAttributeBytes = 64 << 10
     /// How much global headers may say in all: it counts again for each member.
     private static let mostGlobalBytes = 64 << 10

@@ -4,7 +4,9 @@ private let place = SourceRange(start: SourcePosition(line: 1, column: 1), end: 
 /// More than any word may come to: variables up to their limit, and the word's own text.
 private let mostBytes = 2 << 20
 
-/// The first line is a word; each of the rest is `NAME=value`. Later values are expanded with those above them.
+/// The first line is a word; each of the rest is `NAME=value`.
+///
+/// Later values are expanded with those above them.
 func fuzzExpansion(_ input: [UInt8]) {
     let parts = lines(input)
     let raw = text(parts.first ?? [])
