@@ -4,13 +4,13 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 SWBUILD := .build/release/swbuild
 DEMO := .build/demo
-SOURCES := Sources Tests Package.swift
+SOURCES := Sources Tests Package.swift fuzz/Package.swift fuzz/Sources/Fuzz fuzz/Sources/Crypto
 
 export SWBUILD
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test test-unit test-integration conformance conformance-update bench fmt lint clean install
+.PHONY: help demo build test test-unit test-integration conformance conformance-update fuzz bench fmt lint clean install
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ build: ## build the program, optimised, into .build/release/swbuild
 
 test: ## set up and run every test
 	@scripts/setup --test
-	@scripts/test unit conformance integration
+	@scripts/test unit conformance integration fuzz
 
 test-unit: ## run the Swift tests alone (FILTER=regular expression)
 	@scripts/test unit
@@ -35,6 +35,10 @@ test-integration: ## run the tests that drive the built program (FILTER=glob)
 
 conformance: ## compare the images of the conformance cases (FILTER=glob)
 	@scripts/test conformance
+
+fuzz: ## fuzz the readers of foreign data (FUZZ=names, TIME=seconds for each, 600)
+	@scripts/setup --test
+	@fuzz/run $(or $(TIME),600) $(FUZZ)
 
 conformance-update: build ## add the cases that pass by now to Tests/Conformance/ratchet.txt
 	@python3 Tests/Conformance/ratchet.py --swbuild $(SWBUILD) --update

@@ -69,7 +69,8 @@ public struct Descriptor: Sendable, Hashable {
             var known = members["platform"]?.object ?? [:]
             known["variant"] = nil
             members["platform"] = .object(known.merging(platform.json.object ?? [:]) { $1 })
-        } else {
+        } else if members["platform"].flatMap(Platform.init(json:)) != nil {
+            // One that names no system is kept as it was read.
             members["platform"] = nil
         }
         if !annotations.isEmpty { members["annotations"] = .strings(annotations) }

@@ -22,7 +22,7 @@ extension JSONValue {
             throw DocumentError(document: name, problem: .tooLarge(bytes.count, limit: Self.largestDocument))
         }
         do {
-            self = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+            self = try JSONParser.parse(bytes)
         } catch {
             throw DocumentError(document: name, problem: .notJSON)
         }
@@ -53,28 +53,7 @@ extension JSONValue {
     }
 }
 
-extension JSONValue: Codable {
-    /// Reads whatever value is there.
-    /// - Throws: what the coder throws.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int64.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-
+extension JSONValue: Encodable {
     /// Writes the value as it is.
     /// - Throws: what the coder throws.
     public func encode(to encoder: any Encoder) throws {

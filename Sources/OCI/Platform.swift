@@ -18,10 +18,10 @@ public struct Platform: Sendable, Hashable {
 
     /// Parses `os/architecture[/variant]` or an architecture alone, with the usual other names (`x86_64`, `aarch64`).
     ///
-    /// `nil` where a part is empty or there are more than three.
+    /// `nil` where a part is empty or holds other than letters, digits and `_.-+`, or there are more than three.
     public init?(parsing text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { $0.lowercased() }
-        guard parts.allSatisfy({ !$0.isEmpty }) else { return nil }
+        guard parts.allSatisfy(Self.isPart) else { return nil }
         switch parts.count {
         case 1:
             if parts[0] == "linux" {
@@ -33,6 +33,18 @@ public struct Platform: Sendable, Hashable {
         case 3: self = Platform.normalised(os: parts[0], architecture: parts[1], variant: parts[2])
         default: return nil
         }
+    }
+
+    private static func isPart(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+                    UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "+"):
+                    true
+                default: false
+                }
+            }
     }
 
     private static func normalised(os: String, architecture: String, variant: String) -> Platform {

@@ -22,6 +22,14 @@ import Testing
         #expect(descriptor.json == before)
     }
 
+    /// One that names no system is nothing to choose by, and stays.
+    @Test func anIncompletePlatformIsKept() throws {
+        let text = #"{"mediaType":"t","digest":"\#(Self.digest)","size":5,"platform":{"os":"linux"}}"#
+        let descriptor = try Descriptor(json: json(text), in: "test")
+        #expect(descriptor.platform == nil)
+        #expect(try descriptor.json == json(text))
+    }
+
     @Test func aChangedPlatformIsWritten() throws {
         let before = try json(
             #"""

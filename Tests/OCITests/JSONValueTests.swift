@@ -44,6 +44,8 @@ import Testing
     @Test(arguments: [
         "", " ", "{", "{'a':1}", "nul", "01", "1.", "+1", "NaN", "Infinity", #""\x""#,
         #""\ud800""#,
+        #""\ud800\u0041""#, #""\u12g4""#, #""\u123"#, "[1,]", #"{"a"}"#, #"{"a":1,}"#, "1e", "-", "1e999", "tru", "[1",
+        "]",
         "\"\n\"", "1 2", "{}x", "// comment\n1",
     ])
     func refusesWhatIsNotJSON(text: String) {
@@ -59,6 +61,16 @@ import Testing
     @Test func refusesDeepNestingWithoutOverflow() {
         let text = String(repeating: "[", count: 1_000_000)
         #expect(throws: DocumentError.self) { try JSONValue(parsing: Array(text.utf8), as: "test") }
+    }
+
+    /// As deep as is allowed, which takes no longer than what is flat.
+    @Test func readsDeepNesting() throws {
+        let text = String(repeating: "[", count: 128) + String(repeating: "]", count: 128)
+        #expect(try roundTrip(text) == text)
+    }
+
+    @Test func ofMembersGivenTwiceTheLastCounts() throws {
+        #expect(try roundTrip(#"{"a":1,"a":2}"#) == #"{"a":2}"#)
     }
 
     @Test func refusesLargeDocuments() throws {

@@ -18,7 +18,10 @@ import Testing
         #expect(try #require(Platform(parsing: text)).description == expected)
     }
 
-    @Test(arguments: ["", "/", "linux/", "/amd64", "linux//v7", "linux/arm/v7/", "linux/arm/v7/x"])
+    @Test(arguments: [
+        "", "/", "linux/", "/amd64", "linux//v7", "linux/arm/v7/", "linux/arm/v7/x", "linux/é", "linux/a b",
+        "linux/a\u{300}",
+    ])
     func refuses(text: String) { #expect(Platform(parsing: text) == nil) }
 
     @Test func theOperatingSystemAloneMeansThisMachine() {

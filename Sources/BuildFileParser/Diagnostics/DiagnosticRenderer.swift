@@ -46,7 +46,8 @@ public struct DiagnosticRenderer: Sendable {
             let last = line.number == range.end.line ? range.end.column : Int.max
             let number = "\(line.number)"
             let margin = String(repeating: " ", count: gutter + 2)
-            let shown = Excerpt(line.bytes, from: first, to: last)
+            let (bytes, skipped) = Self.window(line.bytes, around: first)
+            let shown = Excerpt(bytes, from: first - skipped, to: max(last - skipped, 0))
             result +=
                 String(repeating: " ", count: gutter - number.utf8.count)
                 + " \(number) \(isUnderlined ? "|" : ">") \(shown.text)\n"
@@ -65,6 +66,15 @@ public struct DiagnosticRenderer: Sendable {
             if line.number >= wanted.lowerBound { lines.append((line.number, source[line.content])) }
         }
         return lines
+    }
+
+    /// The part of a line that may be shown, and how many bytes precede it: lines may be as long as the file.
+    private static func window(_ line: ArraySlice<UInt8>, around column: Int) -> (ArraySlice<UInt8>, skipped: Int) {
+        let reach = 4 * widthLimit
+        guard line.count > 2 * reach else { return (line, 0) }
+        var start = line.startIndex + min(max(column - 1 - reach, 0), line.count)
+        while start < line.endIndex, line[start] & 0xC0 == 0x80 { start += 1 }
+        return (line[start...].prefix(2 * reach), start - line.startIndex)
     }
 
     private static func safe(_ text: String) -> String {

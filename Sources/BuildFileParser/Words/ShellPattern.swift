@@ -43,12 +43,15 @@ struct ShellPattern {
     }
 
     /// Replaces the first match or all of them; each match is the longest at its place.
-    func replacing(in value: [UInt8], with replacement: [UInt8], all: Bool) -> [UInt8] {
+    ///
+    /// `nil` where the result would be longer than `limit`.
+    func replacing(in value: [UInt8], with replacement: [UInt8], all: Bool, limit: Int) -> [UInt8]? {
         guard segments != [[]] else { return value }
         var result: [UInt8] = []
         var done = 0
         while let match = firstMatch(in: value, from: done) {
             result += value[done..<match.lowerBound]
+            guard result.count + replacement.count <= limit else { return nil }
             result += replacement
             done = match.upperBound
             // With a star in it, the pattern has taken all that it can match.

@@ -14,11 +14,15 @@ struct ExpandedText {
 /// Puts the values of variables into a word.
 struct WordExpander {
     /// Values that refer to themselves several times over grow without bound; this is the bound.
-    private static let sizeLimit = 16 << 20
+    private static let sizeLimit = 1 << 20
+    /// How much work a pattern may be: each of its bytes may be compared at each place of the value.
+    private static let comparisonLimit = 1 << 26
 
     private(set) var used: [String] = []
     private(set) var missing: [String] = []
     private var seen: Set<String> = []
+    /// The bytes that variables have made.
+    private var grown = 0
 
     mutating func expand(
         _ parts: [WordPart],
@@ -31,12 +35,15 @@ struct WordExpander {
                 result.append(text, quoted: quoted)
             case .variable(let name, let form, let quoted, let range):
                 let value = try value(of: name, form, at: range, lookup)
-                guard result.count + value.count <= Self.sizeLimit else {
-                    throw WordError("the value grows beyond \(Self.sizeLimit >> 20) MiB", at: range)
-                }
+                grown += value.count
+                guard grown <= Self.sizeLimit else { throw Self.tooLarge(at: range) }
                 result.append(value, quoted: quoted)
             }
         }
+    }
+
+    private static func tooLarge(at range: Range<Int>) -> WordError {
+        WordError("the value grows beyond \(sizeLimit >> 20) MiB", at: range)
     }
 
     private mutating func value(
@@ -61,15 +68,33 @@ struct WordExpander {
             let reason = value == nil ? "is not set but required" : "is empty but required"
             throw WordError(message.isEmpty ? "`\(name)` \(reason)" : "\(name): \(message)", at: range)
         case .withoutPrefix(let word, let longest):
-            let pattern = ShellPattern(try text(of: word, lookup))
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
             return pattern.removingPrefix(from: bytes, longest: longest)
         case .withoutSuffix(let word, let longest):
-            let pattern = ShellPattern(try text(of: word, lookup))
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
             return pattern.removingSuffix(from: bytes, longest: longest)
         case .replacing(let word, let replacement, let all):
-            let pattern = ShellPattern(try text(of: word, lookup))
-            return pattern.replacing(in: bytes, with: try text(of: replacement, lookup).bytes, all: all)
+            let pattern = try pattern(word, for: bytes, at: range, lookup)
+            let replacement = try text(of: replacement, lookup).bytes
+            let limit = max(Self.sizeLimit, bytes.count)
+            guard let result = pattern.replacing(in: bytes, with: replacement, all: all, limit: limit) else {
+                throw Self.tooLarge(at: range)
+            }
+            return result
         }
+    }
+
+    private mutating func pattern(
+        _ word: [WordPart],
+        for value: [UInt8],
+        at range: Range<Int>,
+        _ lookup: (String) -> String?
+    ) throws(WordError) -> ShellPattern {
+        let text = try text(of: word, lookup)
+        guard text.count * value.count <= Self.comparisonLimit else {
+            throw WordError("the pattern is too long for a value of \(value.count) bytes", at: range)
+        }
+        return ShellPattern(text)
     }
 
     private mutating func text(of word: [WordPart], _ lookup: (String) -> String?) throws(WordError) -> ExpandedText {

@@ -39,6 +39,7 @@ struct ArgumentValues: Sendable {
 
     /// Takes the ARGs before the first FROM, each expanded with those above it.
     mutating func declareGlobals(_ instructions: [Located<ArgInstruction>]) throws(Diagnostic) {
+        var bytes = 0
         for instruction in instructions {
             for declaration in instruction.value.declarations {
                 let name = declaration.name.value
@@ -46,6 +47,10 @@ struct ArgumentValues: Sendable {
                     global[name] = value
                 } else if let word = declaration.defaultValue {
                     global[name] = try word.expand(globalValue).text
+                }
+                bytes += global[name]?.utf8.count ?? 0
+                guard bytes <= JSONValue.largestDocument else {
+                    throw Diagnostic("the values of the global arguments grow beyond 4 MiB", at: declaration.name.range)
                 }
             }
         }

@@ -156,6 +156,7 @@ struct Planner {
             } catch {
                 throw state.isTrigger ? Self.failure(of: triggers[position], error, at: stage.from.value.image) : error
             }
+            try state.checkSize(at: state.origin)
         }
         planned[index] = state
         return state

@@ -19,6 +19,8 @@ struct StageState: Sendable {
     var stepNumber = 1
     var stepCount = 1
     var triggerCount = 0
+    /// The bytes of the history's lines that were checked, and how many lines those are.
+    private var checked = (bytes: 0, lines: 0)
     /// The place of the instruction being planned.
     var origin: SourceRange?
     /// Whether that is a trigger of the base image, whose words stand nowhere in the file.
@@ -96,6 +98,24 @@ struct StageState: Sendable {
         result.places = isTrigger ? WordPlaces() : places
         result.places.user = userPlace
         return result
+    }
+
+    /// Refuses values that multiply: every one of them stands in a line of the history.
+    mutating func checkSize(at range: SourceRange?) throws(Diagnostic) {
+        for item in history[min(checked.lines, history.count)...] {
+            switch item {
+            case .inherited: continue
+            case .metadata(let text), .layer(_, let text): checked.bytes += text.utf8.count
+            }
+        }
+        checked.lines = history.count
+        guard checked.bytes <= JSONValue.largestDocument else {
+            throw Diagnostic(
+                "with the values of this instruction, the image's configuration grows beyond 4 MiB",
+                at: range,
+                notes: ["no registry takes a larger one; put what is so long into a file"]
+            )
+        }
     }
 
     mutating func note(_ createdBy: String) {

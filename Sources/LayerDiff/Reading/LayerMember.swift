@@ -62,8 +62,10 @@ enum LayerMember {
             throw refused(member, "it has '..' in its name")
         }
         let path = ContainerPath(cleaning: name)
-        // PATH_MAX: no such file could ever be opened.
-        guard path.bytes.count < 4096 else { throw refused(member, "its name is longer than a path can be") }
+        // No such file could ever be opened.
+        guard path.bytes.count < ContainerPath.tooLong else {
+            throw refused(member, "its name is longer than a path can be")
+        }
         return path
     }
 
@@ -85,6 +87,9 @@ enum LayerMember {
         case .symlink:
             guard let target = member.symlink, !target.isEmpty else {
                 throw refused(member, "it is a symlink to nowhere")
+            }
+            guard target.count < ContainerPath.tooLong else {
+                throw refused(member, "its target is longer than a path can be")
             }
             return .symlink(target: target)
         case .characterDevice:

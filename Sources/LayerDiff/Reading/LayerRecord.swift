@@ -25,7 +25,7 @@ struct LayerRecord {
     private var implied = Set<ContainerPath>()
     private var count = 0
     private var bytes: Int64 = 0
-    private var pathBytes = 0
+    private var textBytes = 0
     private var checkedParent: ContainerPath?
 
     init(limits: LayerLimits, lower: LayerStack? = nil) {
@@ -114,17 +114,15 @@ struct LayerRecord {
     }
 
     /// A few long names imply many long paths: this bounds what a small archive can make of itself.
-    private mutating func countPath(_ path: ContainerPath) throws(LayerError) {
-        pathBytes += path.bytes.count
-        if pathBytes > LayerIndex.mostPathBytes {
-            throw LayerError(.limit(what: "bytes of paths", allowed: Int64(LayerIndex.mostPathBytes)))
-        }
+    private mutating func countText(_ bytes: Int) throws(LayerError) {
+        textBytes += bytes
+        try LayerIndex.check(textBytes: textBytes)
     }
 
     private mutating func countEntry(_ entry: TreeEntry) throws(LayerError) {
         count += 1
-        try countPath(entry.path)
-        try limits.check(entries: count)
+        try countText(entry.textBytes)
+        try limits.check(entries: count + implied.count)
         guard case .file(let size) = entry.kind else { return }
         // A sparse file may be far larger than what the tar has of it.
         let (sum, isOverflow) = bytes.addingReportingOverflow(size)
@@ -155,7 +153,7 @@ struct LayerRecord {
         guard let parent = path.parent, parent != checkedParent else { return }
         for ancestor in path.ancestors where !ancestor.isRoot {
             guard let node = nodes[ancestor] else {
-                if implied.insert(ancestor).inserted { try countPath(ancestor) }
+                if implied.insert(ancestor).inserted { try countText(ancestor.bytes.count) }
                 continue
             }
             if node.entry.isDirectory { break }

@@ -6,9 +6,17 @@
 /// extended attributes.
 struct PaxRecords {
     private(set) var values: [String: [UInt8]] = [:]
+    /// In byte order of their names.
     private(set) var attributes: [ExtendedAttribute] = []
     /// Offsets and lengths in the order given: the first form of GNU's sparse files repeats its keys.
     private(set) var sparsePairs: [UInt8] = []
+
+    /// How much the names of a file's attributes may be together, each with a zero, and each value.
+    ///
+    /// Linux could not set more: `XATTR_LIST_MAX`, `XATTR_SIZE_MAX`.
+    private static let mostAttributeBytes = 64 << 10
+    /// How much global headers may say in all: it counts again for each member.
+    private static let mostGlobalBytes = 64 << 10
 
     private static let starPrefix = Array("SCHILY.xattr.".utf8)
     private static let libarchivePrefix = Array("LIBARCHIVE.xattr.".utf8)
@@ -16,6 +24,8 @@ struct PaxRecords {
     /// Reads the content of an extended header, over what came `before` it.
     init(_ content: [UInt8], over before: PaxRecords? = nil) throws(LayerError) {
         if let before { self = before }
+        var named: [[UInt8]: [UInt8]] = [:]
+        for attribute in attributes { named[attribute.name] = attribute.value }
         var rest = content[...]
         while let first = rest.first {
             // Some writers fill the rest up with zeros.
@@ -27,8 +37,21 @@ struct PaxRecords {
             guard record.last == UInt8(ascii: "\n"), let equals = record.firstIndex(of: UInt8(ascii: "=")) else {
                 throw Self.damaged
             }
-            add(record[..<equals], record[(equals + 1)...].dropLast())
+            add(record[..<equals], record[(equals + 1)...].dropLast(), to: &named)
             rest = rest.dropFirst(length)
+        }
+        attributes = named.map(ExtendedAttribute.init(name:value:)).sorted { precedes($0.name, $1.name) }
+        try checkAttributes()
+    }
+
+    /// Reads the content of a global header, which holds for all members after it.
+    init(global content: [UInt8], over before: PaxRecords?) throws(LayerError) {
+        try self.init(content, over: before)
+        var bytes = sparsePairs.count
+        for (key, value) in values { bytes += key.utf8.count + value.count }
+        for attribute in attributes { bytes += attribute.name.count + attribute.value.count }
+        guard bytes <= Self.mostGlobalBytes else {
+            throw LayerError(.limit(what: "bytes in global headers", allowed: Int64(Self.mostGlobalBytes)))
         }
     }
 
@@ -45,12 +68,18 @@ struct PaxRecords {
 
     static var damaged: LayerError { LayerError(.corrupt(why: "an extended header of its tar is malformed")) }
 
-    private mutating func add(_ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) {
+    /// Takes a record; libarchive writes each attribute in both ways, and star's, which needs no decoding, counts.
+    private mutating func add(
+        _ key: ArraySlice<UInt8>,
+        _ value: ArraySlice<UInt8>,
+        to attributes: inout [[UInt8]: [UInt8]]
+    ) {
         if key.starts(with: Self.starPrefix) {
-            add(attribute: Array(key.dropFirst(Self.starPrefix.count)), Array(value), isPreferred: true)
+            let name = Array(key.dropFirst(Self.starPrefix.count))
+            if Self.isAttribute(name) { attributes[name] = Array(value) }
         } else if key.starts(with: Self.libarchivePrefix) {
             let name = Percent.decoded(key.dropFirst(Self.libarchivePrefix.count))
-            if let value = Base64.decoded(value) { add(attribute: name, value, isPreferred: false) }
+            if Self.isAttribute(name), attributes[name] == nil { attributes[name] = Base64.decoded(value) }
         } else if key.elementsEqual("GNU.sparse.offset".utf8) || key.elementsEqual("GNU.sparse.numbytes".utf8) {
             if !sparsePairs.isEmpty { sparsePairs.append(UInt8(ascii: ",")) }
             sparsePairs += value
@@ -59,14 +88,19 @@ struct PaxRecords {
         }
     }
 
-    /// Notes an attribute; libarchive writes each one in both ways, and star's needs no decoding.
-    private mutating func add(attribute name: [UInt8], _ value: [UInt8], isPreferred: Bool) {
-        guard !name.isEmpty, !name.contains(0), ExtendedAttribute.isPortable(name) else { return }
-        if let known = attributes.firstIndex(where: { $0.name == name }) {
-            guard isPreferred else { return }
-            attributes.remove(at: known)
+    private static func isAttribute(_ name: [UInt8]) -> Bool {
+        !name.isEmpty && !name.contains(0) && ExtendedAttribute.isPortable(name)
+    }
+
+    private func checkAttributes() throws(LayerError) {
+        var names = 0
+        for attribute in attributes {
+            names += attribute.name.count + 1
+            guard names <= Self.mostAttributeBytes, attribute.value.count <= Self.mostAttributeBytes else {
+                let what = "bytes in the names of a file's extended attributes, or in one of their values"
+                throw LayerError(.limit(what: what, allowed: Int64(Self.mostAttributeBytes)))
+            }
         }
-        attributes.append(ExtendedAttribute(name: name, value: value))
     }
 }
 

@@ -64,6 +64,8 @@ struct SparseMap {
     // MARK: the forms in extended headers
 
     private static let mostParts = 1 << 20
+    /// How long a line of form 1.0 may be: no number that fits has more digits.
+    private static let longestLine = 20
 
     /// Reads the map that `records` speak of, if they do: the map, the file's real size, and how many bytes of the
     /// content the map itself took.
@@ -97,12 +99,14 @@ struct SparseMap {
         func number() throws(LayerError) -> Int64 {
             while true {
                 if let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) {
-                    guard let value = Int64(text(bytes[position..<end])) else { throw damaged }
+                    guard end - position <= longestLine, let value = Int64(text(bytes[position..<end])) else {
+                        throw damaged
+                    }
                     position = end + 1
                     return value
                 }
                 let before = bytes.count
-                guard Int64(before) + Int64(TarBlock.size) <= stored, before - position <= TarBlock.size else {
+                guard Int64(before) + Int64(TarBlock.size) <= stored, before - position <= longestLine else {
                     throw damaged
                 }
                 try cursor.append(TarBlock.size, to: &bytes)

@@ -36,7 +36,7 @@ final class TarReader {
             switch block.type {
             case UInt8(ascii: "x"), UInt8(ascii: "X"):
                 extensions.records = try PaxRecords(try extensionContent(block), over: global)
-            case UInt8(ascii: "g"): global = try PaxRecords(try extensionContent(block), over: global)
+            case UInt8(ascii: "g"): global = try PaxRecords(global: try extensionContent(block), over: global)
             case UInt8(ascii: "L"): extensions.longName = Array(try extensionContent(block).prefix { $0 != 0 })
             case UInt8(ascii: "K"): extensions.longLink = Array(try extensionContent(block).prefix { $0 != 0 })
             case UInt8(ascii: "V"): try begin(try Self.size(block))
@@ -84,6 +84,9 @@ final class TarReader {
 
     private func begin(_ size: Int64) throws(LayerError) {
         guard size >= 0 else { throw LayerError(.corrupt(why: "a member of its tar has a negative size")) }
+        guard size <= Int64.max - Int64(TarBlock.size) else {
+            throw LayerError(.corrupt(why: "a member of its tar has an impossible size"))
+        }
         unread = size
         padding = (Int64(TarBlock.size) - size % Int64(TarBlock.size)) % Int64(TarBlock.size)
     }
@@ -135,7 +138,7 @@ final class TarReader {
             symlink: kind == .symlink ? link : nil,
             deviceMajor: UInt32(truncatingIfNeeded: block.number(329, 8) ?? 0),
             deviceMinor: UInt32(truncatingIfNeeded: block.number(337, 8) ?? 0),
-            attributes: (records?.attributes ?? []).sorted { precedes($0.name, $1.name) }
+            attributes: records?.attributes ?? []
         )
     }
 

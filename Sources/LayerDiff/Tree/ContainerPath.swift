@@ -6,6 +6,9 @@ public struct ContainerPath: Sendable, Hashable {
     /// The path's bytes, without a leading slash.
     public let bytes: [UInt8]
 
+    /// How long no path can be that is given to the kernel: `PATH_MAX`.
+    static let tooLong = 4096
+
     /// The root directory.
     public static let root = ContainerPath(clean: [])
 

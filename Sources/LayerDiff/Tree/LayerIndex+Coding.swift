@@ -45,7 +45,7 @@ extension LayerIndex {
             throw LayerError(.corrupt(why: "this is no layer index of version \(magic.last ?? 0)"))
         }
         var decoder = IndexDecoder(bytes: bytes, position: magic.count)
-        let count = try decoder.number(atMost: UInt64(bytes.count))
+        let count = try decoder.number(atMost: UInt64(bytes.count / IndexDecoder.shortestEntry))
         var entries: [TreeEntry] = []
         entries.reserveCapacity(Int(count))
         var previous: ContainerPath?
@@ -106,6 +106,8 @@ extension [UInt8] {
 private struct IndexDecoder {
     /// Shared beginnings let few bytes stand for many: this bounds what a damaged index can make of itself.
     static let longestPath: UInt64 = 1 << 16
+    /// The bytes of an entry whose numbers have one digit each and whose strings are empty.
+    static let shortestEntry = 8
 
     let bytes: [UInt8]
     var position: Int
@@ -151,7 +153,7 @@ private struct IndexDecoder {
         let shared = Int(try number(atMost: UInt64(before.count)))
         let rest = try string()
         pathBytes += UInt64(shared + rest.count)
-        guard shared + rest.count <= Self.longestPath, pathBytes <= LayerIndex.mostPathBytes else {
+        guard shared + rest.count <= Self.longestPath, pathBytes <= LayerIndex.mostTextBytes else {
             throw Self.damaged("a path is too long")
         }
         let path = try clean(before[..<shared] + rest)

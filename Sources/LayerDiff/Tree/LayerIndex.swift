@@ -3,8 +3,14 @@ public struct LayerIndex: Sendable, Hashable {
     /// The entries in byte order of their paths, each path once.
     public let entries: [TreeEntry]
 
-    /// How many bytes of paths an index may have in all.
-    static let mostPathBytes = 1 << 30
+    /// How many bytes of paths, link targets and extended attributes an index may have in all.
+    static let mostTextBytes = 1 << 30
+
+    /// - Throws: ``LayerError`` where so many bytes are too many.
+    static func check(textBytes: Int) throws(LayerError) {
+        guard textBytes > mostTextBytes else { return }
+        throw LayerError(.limit(what: "bytes of paths and extended attributes", allowed: Int64(mostTextBytes)))
+    }
 
     /// Sorts `entries`; of several for one path, the last one counts.
     public init(_ entries: some Sequence<TreeEntry>) {

@@ -27,6 +27,9 @@ enum SymlinkResolution {
                 continue
             }
             let next = ContainerPath(parent: resolved, name: component)
+            guard next.bytes.count < ContainerPath.tooLong else {
+                throw LayerError(.limit(what: "bytes in a path", allowed: Int64(ContainerPath.tooLong - 1)))
+            }
             guard followLast || !pending.isEmpty, case .symlink(let target) = lookup(next) else {
                 resolved = next
                 continue

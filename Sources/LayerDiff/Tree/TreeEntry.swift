@@ -70,6 +70,18 @@ public struct TreeEntry: Sendable, Hashable {
         return false
     }
 
+    /// How many bytes its names and attributes take.
+    var textBytes: Int {
+        var sum = path.bytes.count
+        switch kind {
+        case .symlink(let target): sum += target.count
+        case .hardLink(let target): sum += target.bytes.count
+        case .file, .directory, .characterDevice, .blockDevice, .fifo, .whiteout: break
+        }
+        for attribute in attributes { sum += attribute.name.count + attribute.value.count }
+        return sum
+    }
+
     /// Whether this hides what lower layers have beneath its path.
     var hidesBelow: Bool {
         if case .directory(let opaque) = kind { return opaque }

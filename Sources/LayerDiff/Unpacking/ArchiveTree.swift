@@ -18,6 +18,7 @@ struct ArchiveTree {
     private var count = 0
     private var files = 0
     private var bytes: Int64 = 0
+    private var textBytes = 0
 
     init(scratch: Directory, limits: LayerLimits) {
         self.scratch = scratch
@@ -27,27 +28,33 @@ struct ArchiveTree {
 
     mutating func add(_ member: TarMember, contentFrom reader: TarReader) throws(LayerError) {
         count += 1
-        try limits.check(entries: count)
         let named = ContainerPath(cleaning: member.name)
+        // No such file could ever be opened.
+        guard max(named.bytes.count, member.symlink?.count ?? 0) < ContainerPath.tooLong else {
+            throw LayerMember.refused(member, "its name or target is longer than a path can be")
+        }
         guard let parent = named.parent else {
-            if member.kind == .directory { put(entry(member, at: .root, .directory(opaque: false))) }
+            if member.kind == .directory { try put(entry(member, at: .root, .directory(opaque: false))) }
             return
         }
         let directory = try resolve(parent)
-        makeDirectories(directory)
+        try makeDirectories(directory)
         let path = ContainerPath(parent: directory, name: named.name)
+        guard path.bytes.count < ContainerPath.tooLong else {
+            throw LayerMember.refused(member, "it leads to a name that is longer than a path can be")
+        }
         if let target = member.hardLink { return try link(path, to: target, member) }
         switch member.kind {
         case .file:
             let content = try content(of: member, from: reader)
-            put(entry(member, at: path, .file(size: member.size)), content)
-        case .directory: put(entry(member, at: path, .directory(opaque: false)))
-        case .symlink: put(entry(member, at: path, .symlink(target: member.symlink ?? [])))
+            try put(entry(member, at: path, .file(size: member.size)), content)
+        case .directory: try put(entry(member, at: path, .directory(opaque: false)))
+        case .symlink: try put(entry(member, at: path, .symlink(target: member.symlink ?? [])))
         case .characterDevice:
-            put(entry(member, at: path, .characterDevice(major: member.deviceMajor, minor: member.deviceMinor)))
+            try put(entry(member, at: path, .characterDevice(major: member.deviceMajor, minor: member.deviceMinor)))
         case .blockDevice:
-            put(entry(member, at: path, .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)))
-        case .fifo: put(entry(member, at: path, .fifo))
+            try put(entry(member, at: path, .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)))
+        case .fifo: try put(entry(member, at: path, .fifo))
         case .socket: break
         }
     }
@@ -85,13 +92,16 @@ struct ArchiveTree {
         )
     }
 
-    private mutating func put(_ entry: TreeEntry, _ content: ContentSource = .none) {
+    private mutating func put(_ entry: TreeEntry, _ content: ContentSource = .none) throws(LayerError) {
         files += 1
-        put(Node(entry: entry, content: content, file: files))
+        try put(Node(entry: entry, content: content, file: files))
     }
 
-    private mutating func put(_ node: Node) {
+    private mutating func put(_ node: Node) throws(LayerError) {
         let path = node.entry.path
+        textBytes += node.entry.textBytes
+        try LayerIndex.check(textBytes: textBytes)
+        try limits.check(entries: count + implied.count)
         if !node.entry.isDirectory, ledger[path]?.entry.isDirectory == true { ledger.clear(beneath: path) }
         implied.remove(path)
         ledger.put(node, at: path)
@@ -106,11 +116,11 @@ struct ArchiveTree {
         }
         if target == path { return }
         node.entry.path = path
-        put(node)
+        try put(node)
     }
 
     /// Makes `path` and all above it directories; what is something else is replaced.
-    private mutating func makeDirectories(_ path: ContainerPath) {
+    private mutating func makeDirectories(_ path: ContainerPath) throws(LayerError) {
         var missing: [ContainerPath] = []
         var current = path
         while !current.isRoot, ledger[current]?.entry.isDirectory != true {
@@ -118,7 +128,7 @@ struct ArchiveTree {
             current = current.parent ?? .root
         }
         for path in missing.reversed() {
-            put(.impliedDirectory(path))
+            try put(.impliedDirectory(path))
             implied.insert(path)
         }
     }

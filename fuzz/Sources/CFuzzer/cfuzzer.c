@@ -1,0 +1,9 @@
+// libFuzzer itself is linked by -sanitize=fuzzer.
+#define _GNU_SOURCE
+#include "cfuzzer.h"
+
+#include <sys/mman.h>
+
+int cfuzzer_memory_file(void) {
+    return memfd_create("fuzz", MFD_CLOEXEC);
+}
