@@ -15,6 +15,17 @@ struct BuildPlan: Sendable {
     var result: StageResult
     /// From the build argument or the environment, as text.
     var sourceDateEpoch: String?
+    /// The images that the planned stages stand on, by the number of the stage.
+    var baseImages: [Int: BaseImage] = [:]
+}
+
+/// An image that a stage stands on, as far as checks want to know it.
+struct BaseImage: Sendable {
+    var name: String
+    var expected: Platform
+    var actual: Platform
+    /// The names of the variables that it sets.
+    var variables: [String]
 }
 
 /// Turns a build file into the graph of the steps that its target needs.
@@ -29,6 +40,7 @@ struct Planner {
     private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
     private var planned: [Int: StageState] = [:]
     private var imageNodes: [ImageKey: NodeID] = [:]
+    private var baseImages: [Int: BaseImage] = [:]
 
     private struct NodeIdentity: Hashable {
         var operation: Operation
@@ -66,7 +78,8 @@ struct Planner {
         return BuildPlan(
             graph: planner.graph,
             result: planner.finish(state),
-            sourceDateEpoch: planner.arguments.sourceDateEpoch
+            sourceDateEpoch: planner.arguments.sourceDateEpoch,
+            baseImages: planner.baseImages
         )
     }
 
@@ -85,9 +98,11 @@ struct Planner {
         throw Diagnostic("there is no stage '\(target)' to build", at: nil, notes: notes)
     }
 
-    func stageIndex(named name: String) -> Int? {
+    /// The last stage of that name, above stage `limit` where one is given: names may be given twice.
+    func stageIndex(named name: String, before limit: Int? = nil) -> Int? {
         let wanted = name.lowercased()
-        return file.stages.firstIndex { $0.from.value.name?.value.lowercased() == wanted }
+        let stages = file.stages.prefix(limit ?? file.stages.count)
+        return stages.lastIndex { $0.from.value.name?.value.lowercased() == wanted }
     }
 
     /// The stages that a stage names, directly or through others, in the order of the file.
@@ -96,7 +111,7 @@ struct Planner {
         var waiting = [target]
         while let index = waiting.popLast() {
             for name in try referencedNames(of: file.stages[index]) where namedContext(name) == nil {
-                let found = stageIndex(named: name) ?? Int(name)
+                let found = stageIndex(named: name, before: index) ?? Int(name)
                 guard let found, found < index, found >= 0, needed.insert(found).inserted else { continue }
                 waiting.append(found)
             }
@@ -177,7 +192,7 @@ struct Planner {
             range: stage.from.range,
             ignoresCache: ignoresCache(stage: from.name?.value, index: index)
         )
-        if namedContext(name.text) == nil, let base = stageIndex(named: name.text), base < index {
+        if namedContext(name.text) == nil, let base = stageIndex(named: name.text, before: index) {
             var state = try self.stage(base)
             state.beginStage(index: index, display: display)
             return state
@@ -189,7 +204,14 @@ struct Planner {
         guard case .image(let image) = graph.nodes[node.index].operation else {
             return StageState.scratch(node: node, platform: platform, index, display)
         }
-        return StageState(node: node, image: graph.images[image], index: index, display: display)
+        let state = StageState(node: node, image: graph.images[image], index: index, display: display)
+        baseImages[index] = BaseImage(
+            name: name.text,
+            expected: platform,
+            actual: state.config.platform,
+            variables: state.scope.names
+        )
+        return state
     }
 
     private func ignoresCache(stage name: String?, index: Int) -> Bool {
@@ -284,7 +306,7 @@ struct Planner {
             return .context(contextIndex(name: context.name, path: path))
         }
         if namedContext(name) == nil {
-            if let index = stageIndex(named: name) {
+            if let index = stageIndex(named: name, before: state.stageIndex) ?? stageIndex(named: name) {
                 try check(index, isBefore: state.stageIndex, name: name, at: word.range)
                 return .node(try stage(index).node)
             }
