@@ -30,7 +30,8 @@ struct Swbuild: AsyncParsableCommand {
             failed step's command, 64 for bad usage, or 1.
             """,
         subcommands: [
-            BuildCommand.self, ImagesCommand.self, InspectCommand.self, HistoryCommand.self, RemoveCommand.self,
+            BuildCommand.self, CheckCommand.self, ImagesCommand.self, InspectCommand.self, HistoryCommand.self,
+            RemoveCommand.self,
             PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: BuildCommand.self
