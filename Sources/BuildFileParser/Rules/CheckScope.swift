@@ -128,7 +128,14 @@ struct StageLookup {
 
     /// The last stage of this name above stage `index`.
     func stage(_ name: String, before index: Int) -> Int? {
-        numbers[name.asciiLowercased]?.last { $0 < index }
+        guard let candidates = numbers[name.asciiLowercased] else { return nil }
+        var low = 0
+        var high = candidates.count
+        while low < high {
+            let middle = (low + high) / 2
+            if candidates[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 ? candidates[low - 1] : nil
     }
 }
 

@@ -11,7 +11,7 @@ func checkScripts(_ context: CheckContext) -> [Finding] {
         }
         switch visit.instruction.value {
         case .copy(let copy), .add(let copy):
-            guard let path = visit.scope.path(copy.destination) else { return }
+            guard copies.count < CopiedPath.limit, let path = visit.scope.path(copy.destination) else { return }
             copies.append(
                 CopiedPath(
                     path: path,
@@ -39,6 +39,9 @@ private struct CopiedPath {
     var line: Int
     var setsOwner: Bool
     var setsMode: Bool
+
+    /// So many copies of a stage are looked at: each RUN is compared with all of them.
+    static let limit = 1000
 }
 
 // MARK: Owner and mode

@@ -1,3 +1,6 @@
+/// After so many findings no more names are suggested: each costs a look at all that are defined.
+private let suggestionLimit = 200
+
 /// Variables that nothing defines where they are used.
 func checkVariables(_ context: CheckContext) -> [Finding] {
     let globals = context.globals
@@ -9,7 +12,9 @@ func checkVariables(_ context: CheckContext) -> [Finding] {
             for use in word.variableUses(visit.scope.variables.isDefined) {
                 guard !use.hasFallback, !visit.scope.variables.isDefined(use.name), seen.insert(use.name).inserted
                 else { continue }
-                findings += undefined(use, at: visit, names: names)
+                let variables = visit.scope.variables
+                let guess = findings.count < suggestionLimit ? variables.suggestion(for: use.name) : nil
+                findings += undefined(use, at: visit, names: names, guess: guess)
             }
         }
         if case .run(let run) = visit.instruction.value {
@@ -51,10 +56,9 @@ private struct GlobalNames {
 }
 
 /// A base image that is not at hand may define anything: then only what is surely wrong is reported.
-private func undefined(_ use: VariableUse, at visit: Visit, names: GlobalNames) -> [Finding] {
+private func undefined(_ use: VariableUse, at visit: Visit, names: GlobalNames, guess: String?) -> [Finding] {
     // `$1`, `$@` and the like are no variables of a build file; that is what a shell's are written as by mistake.
     guard let first = use.name.utf8.first, first.isASCIILetter || first == UInt8(ascii: "_") else { return [] }
-    let guess = visit.scope.variables.suggestion(for: use.name)
     let isTypo = guess.map { isOneEditApart($0, use.name) } ?? false
     guard visit.scope.isBaseKnown || isTypo || names.isOutOfScope(use.name, in: visit.scope) else { return [] }
     let question = names.isGlobal(use.name) ? "" : guess.map { " (did you mean $\($0)?)" } ?? ""
