@@ -86,7 +86,7 @@ struct Lexer {
             }
             if reader.bytes[content].elementsEqual(word.name) {
                 let raw = reader.bytes[start..<end].text
-                var heredoc = Heredoc(
+                return Heredoc(
                     name: word.name.text,
                     content: word.stripsTabs ? stripped.text : raw,
                     rawContent: raw,
@@ -94,8 +94,6 @@ struct Lexer {
                     stripsTabs: word.stripsTabs,
                     range: range
                 )
-                heredoc.escape = Character(Unicode.Scalar(escape))
-                return heredoc
             }
             if word.stripsTabs { stripped.append(contentsOf: reader.bytes[content.lowerBound..<line.next]) }
             end = line.next

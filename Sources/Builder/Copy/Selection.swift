@@ -118,8 +118,9 @@ struct Selector {
         start.isImplicit = false
         try tree.walk(start) { node in
             let below = ContainerPath(cleaning: node.entry.path.bytes.dropFirst(root.bytes.count))
-            guard below.isRoot || !isExcluded(below) else { return }
-            items.append(Selection.Item(relative: prefix.appending(below.bytes), node: node, tree: index))
+            let relative = prefix.appending(below.bytes)
+            guard below.isRoot || !isExcluded(relative) else { return }
+            items.append(Selection.Item(relative: relative, node: node, tree: index))
         }
         selection.groups.append(Selection.Group(form: form, items: items))
     }

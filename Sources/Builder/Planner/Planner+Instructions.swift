@@ -32,13 +32,14 @@ extension Planner {
     }
 
     private func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
-        let before = state.scope
         var texts: [String] = []
         for declaration in arg.declarations {
             let name = declaration.name.value
-            var ownDefault: String?
-            if let word = declaration.defaultValue { ownDefault = try word.expand { before[$0] }.text }
-            let value = arguments.value(of: name, default: ownDefault)
+            let scope = state.scope
+            var value = arguments.givenValue(name)
+            // A default that is not needed may ask for what is not there; one that is sees the names before it.
+            if value == nil, let word = declaration.defaultValue { value = try word.expand { scope[$0] }.text }
+            value = value ?? arguments.globalValue(name)
             state.scope.declareArgument(name, value: value)
             texts.append(value.map { "\(name)=\($0)" } ?? name)
         }

@@ -32,8 +32,8 @@ private struct MountFields {
         let field = fields[index]
         fields.removeAll { names.contains($0.key) }
         switch field.value?.lowercased() {
-        case nil, "true", "1": return true
-        case "false", "0": return false
+        case nil, "true", "t", "1": return true
+        case "false", "f", "0": return false
         case let other?:
             throw Diagnostic(
                 "'\(other)' is no value of '\(field.key)'",
@@ -65,7 +65,7 @@ extension Planner {
         let target = try fields.take("target", "dst", "destination")
         let from = mount.fields.last { $0.key.value.lowercased() == "from" }?.value
         let spec: MountSpec
-        switch type?.value ?? "bind" {
+        switch type?.value.lowercased() ?? "bind" {
         case "bind": spec = try planBind(&fields, target: target?.value, from: from, in: state)
         case "cache": spec = try planCache(&fields, target: target?.value, from: from, in: state)
         case "tmpfs":
@@ -80,6 +80,7 @@ extension Planner {
                 notes: ["expected bind, cache, tmpfs, secret or ssh"]
             )
         }
+        try takeAccess(&fields, of: spec)
         try fields.finish(type: type?.value ?? "bind")
         if let from, !spec.takesSource {
             throw Diagnostic("a mount of type \(type?.value ?? "bind") has no field 'from'", at: from.range)
@@ -115,6 +116,13 @@ extension Planner {
         let writable = try fields.takeFlag("readwrite", "rw")
         if let writable { return writable }
         return readOnly.map { !$0 }
+    }
+
+    /// Takes `readonly` and `rw` from mounts that are what they are: there they may say only that.
+    private func takeAccess(_ fields: inout MountFields, of spec: MountSpec) throws(Diagnostic) {
+        let range = fields.range
+        guard try takeWritable(&fields) == false, case .tmpfs = spec.kind else { return }
+        throw Diagnostic("a tmpfs that cannot be written to is of no use", at: range)
     }
 
     private mutating func planBind(
@@ -157,7 +165,8 @@ extension Planner {
         let cache = MountSpec.Cache(
             id: try fields.take("id")?.value ?? path,
             sharing: sharing,
-            source: try mountSource(from, in: state),
+            // A cache begins as an empty directory anyhow.
+            source: from?.raw == "scratch" ? .none : try mountSource(from, in: state),
             path: try fields.take("source", "src")?.value ?? "/",
             mode: try fields.takeNumber("mode", radix: 8, default: 0o755),
             uid: try fields.takeNumber("uid", radix: 10, default: 0),

@@ -22,7 +22,7 @@ extension Planner {
             arguments: arguments,
             scriptFile: scriptFile,
             environment: state.scope.environment,
-            proxyEnvironment: self.arguments.proxies(except: state.scope.declaredArguments),
+            proxyEnvironment: self.arguments.proxies(besides: state.scope),
             user: state.config.runtime.user,
             workingDirectory: state.workingDirectory,
             mounts: mounts,
@@ -113,7 +113,7 @@ extension Planner {
         let keyword = isAdd ? "ADD" : "COPY"
         var sources: [CopyStep.Source] = []
         var shown: [String] = []
-        for source in copy.sources {
+        for source in copy.pathsFirst {
             switch source {
             case .heredoc(let heredoc):
                 let content = try heredoc.expand { scope[$0] }
@@ -126,9 +126,6 @@ extension Planner {
             }
         }
         let destination = try text(copy.destination)
-        guard !destination.isEmpty else {
-            throw Diagnostic("\(keyword) has an empty destination", at: copy.destination.range)
-        }
         try checkDestination(destination, of: copy, sources: sources.count, keyword: keyword)
         let from = try copySource(copy, sources: sources, in: state, keyword: keyword)
         var excludes: [String] = []
@@ -190,8 +187,10 @@ extension Planner {
         )
     }
 
+    /// An empty one, which a variable may leave, is the working directory.
     private func isDirectoryName(_ path: String) -> Bool {
-        path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.") || path.hasSuffix("/..")
+        path.isEmpty || path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.")
+            || path.hasSuffix("/..")
     }
 
     private func absoluteDestination(_ destination: String, in state: StageState) -> String {
@@ -246,6 +245,14 @@ private struct CopyFlags {
         instruction =
             (copy.from.map { "--from=\($0.raw) " } ?? "") + (copy.link ? "--link " : "") + parents + chown + chmod
             + copy.excludes.map { "--exclude=\($0.raw) " }.joined()
+    }
+}
+
+extension CopyInstruction {
+    /// Here-documents come after the paths, in the layer as in the history: other builders do it so.
+    fileprivate var pathsFirst: [Source] {
+        let documents = sources.filter { if case .heredoc = $0 { true } else { false } }
+        return sources.filter { if case .path = $0 { true } else { false } } + documents
     }
 }
 

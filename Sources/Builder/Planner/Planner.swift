@@ -56,7 +56,7 @@ struct Planner {
         self.file = file
         self.request = request
         self.images = images
-        arguments = ArgumentValues(request: request)
+        arguments = ArgumentValues(request: request, lastStage: file.stages.last?.from.value.name?.value)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
             graph.contexts.append(ContextSpec(name: nil, path: path, ignoreFile: request.ignoreFile))
@@ -362,7 +362,17 @@ struct Planner {
         var labels = result.config.runtime.labels
         for label in request.labels { labels[label.name] = label.value }
         result.config.runtime.labels = labels
+        if request.platformIsGiven { result.config.platform = declaredPlatform(over: result.config.platform) }
         return result
+    }
+
+    /// The command line's platform; a variant that it leaves open is the image's own.
+    private func declaredPlatform(over own: Platform) -> Platform {
+        var platform = request.platform
+        if platform.variant.isEmpty, own.os == platform.os, own.architecture == platform.architecture {
+            platform.variant = own.variant
+        }
+        return platform
     }
 }
 

@@ -31,7 +31,10 @@ struct StageState: Sendable {
             let pair = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             scope.setEnvironment(String(pair[0]), to: pair.count > 1 ? String(pair[1]) : "")
         }
-        if scope["PATH"] == nil { scope.setEnvironment("PATH", to: Self.defaultPath) }
+        if scope["PATH"] == nil {
+            scope.setEnvironment("PATH", to: Self.defaultPath)
+            config.runtime.setEnvironment("PATH", to: Self.defaultPath)
+        }
     }
 
     /// A stage on nothing.

@@ -45,9 +45,10 @@ extension StepRunner {
     private func copyKey(_ step: CopyStep, on base: StepState, downloads: [String: Download]) throws -> CopyKey {
         var fields = StepFields()
         fields.set("kind", step.isAdd ? "add" : "copy")
-        fields.set("sources", step.sources.map(\.name))
         fields.set("destination", step.destination)
-        let definition = fields.digest(domain: "definition")
+        // The sources tell one COPY from another; what they come to is in the contents, wherever that was found.
+        var definition = fields
+        definition.set("sources", step.sources.map(\.name))
         fields.set("owner", step.owner.map { [$0] } ?? [])
         fields.set("mode", step.mode.map { [$0] } ?? [])
         fields.set("excludes", step.excludes)
@@ -60,7 +61,7 @@ extension StepRunner {
         let standsAlone = step.link && (step.owner.map(Self.isNumeric) ?? true)
         let identity = StepIdentity(
             key: fields.digest(domain: "step"),
-            definition: definition,
+            definition: definition.digest(domain: "definition"),
             parent: standsAlone ? nil : base.chainID
         )
         return CopyKey(key: Key(identity: identity, fields: fields.encoded(files: files)), selection: selection)

@@ -123,6 +123,19 @@ import Testing
         )
     }
 
+    /// With `--parents`, exclusions go by the paths as they are copied.
+    @Test(arguments: [
+        ("d/sub", ["d/sub/skip.log"], ["tree /d", "tree /d/sub", "tree /d/sub/c.txt"]),
+        ("d/sub", ["skip.log"], ["tree /d", "tree /d/sub", "tree /d/sub/c.txt", "tree /d/sub/skip.log"]),
+        ("d/./sub", ["sub/*.log"], ["tree /sub", "tree /sub/c.txt"]), ("d/sub", ["d"], []),
+    ])
+    func exclusionsAndParents(source: String, excludes: [String], expected: [String]) throws {
+        var step = CopyStep.plain([source], to: "/x/")
+        step.parents = true
+        step.excludes = excludes
+        #expect(lines(try step.selection(from: scratch.context())) == expected)
+    }
+
     // MARK: The digest
 
     enum Change: String, CaseIterable {

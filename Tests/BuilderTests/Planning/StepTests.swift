@@ -129,7 +129,7 @@ import Testing
     @Test(arguments: [
         ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "unknown network mode"),
         ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "unknown security mode"),
-        ("COPY a b /c", "needs a directory as its destination"), ("COPY a \"\"", "empty destination"),
+        ("COPY a b /c", "needs a directory as its destination"),
         ("COPY http://h/f /", "does not fetch"), ("ADD git@h:x.git /", "not supported yet"),
         ("ADD https://h/x.git /", "not supported yet"), ("COPY --chmod=9 a /", "is no mode"),
         ("ADD --checksum=sha256:12 http://h/f /", "--checksum"),
@@ -143,11 +143,26 @@ import Testing
     @Test(arguments: [
         ("COPY a b", "/w/b"), ("COPY a .", "/w/"), ("COPY a ./", "/w/"), ("COPY a /x/", "/x/"), ("COPY a /x/..", "/"),
         ("COPY a b c/", "/w/c/"), ("COPY a ../y", "/y"), ("COPY a /", "/"), ("COPY a $D", "/dest"),
-        ("COPY a b .", "/w/"),
+        ("COPY a b .", "/w/"), ("COPY a \"\"", "/w/"), ("COPY a b $UNSET", "/w/"),
     ])
     func destinations(text: String, expected: String) throws {
         let plan = try plan("FROM base\nENV D=/dest\nWORKDIR /w\n\(text)")
         #expect(plan.copies.first?.destination == expected)
+    }
+
+    @Test func hereDocumentsComeAfterThePaths() throws {
+        let plan = try plan("FROM base\nCOPY <<A a <<B b /x/\n1\nA\n2\nB\n")
+        #expect(plan.history == ["COPY a b <<A <<B /x/"])
+        #expect(plan.copies.first?.sources.map(\.name) == ["a", "b", "<<A", "<<B"])
+    }
+
+    @Test(arguments: [
+        "type=Cache,target=/x", "type=cache,from=scratch,target=/x", "type=tmpfs,target=/x,rw",
+        "type=secret,id=s,readonly", "type=ssh,ro=T",
+        "target=/x,rw=t", "target=/x,ro=F",
+    ])
+    func mountsInLessUsualWords(text: String) throws {
+        #expect(try plan("FROM base\nRUN --mount=\(text) x").runs.first?.mounts.count == 1)
     }
 
     @Test func flagsOfACopy() throws {
