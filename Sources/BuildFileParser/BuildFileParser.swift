@@ -61,14 +61,13 @@ extension Lexer {
 /// Puts statements into stages.
 private struct BuildFileAssembler {
     private var file: BuildFile
-    /// Where each stage name was given, by its lower-case form.
-    private var names: [String: SourceRange] = [:]
 
     init(directives: Directives) {
         self.file = BuildFile(directives: directives, globalArguments: [], stages: [])
     }
 
     mutating func add(_ statement: Statement, heredocs: [AnnouncedHeredoc]) throws(Diagnostic) {
+        file.spellings.append(Spelling(statement))
         if statement.keyword == .from {
             try beginStage(statement)
             return
@@ -90,15 +89,6 @@ private struct BuildFileAssembler {
 
     private mutating func beginStage(_ statement: Statement) throws(Diagnostic) {
         let from = try statement.fromInstruction()
-        if let name = from.name {
-            if let earlier = names.updateValue(name.range, forKey: name.value.asciiLowercased) {
-                throw Diagnostic(
-                    "a stage named `\(name.value)` exists already",
-                    at: name.range,
-                    notes: ["line \(earlier.start.line) names the other one"]
-                )
-            }
-        }
         file.stages.append(Stage(from: Located(from, at: statement.range), instructions: []))
     }
 

@@ -43,10 +43,10 @@ public struct ImageBuilder: Sendable {
     }
 
     private func carryOut(_ request: BuildRequest) async throws -> BuildResult {
-        let file = try parseBuildFile(request.buildFile)
+        let checks = try BuildFileChecks(request)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
-        let plan = try Planner.plan(file, request: request, images: LocalImages(store: store))
+        let plan = try plan(request, checks)
         for warning in plan.warnings {
             progress.emit(.note((["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")))
         }
@@ -66,7 +66,8 @@ public struct ImageBuilder: Sendable {
                 sshAgents: request.sshAgents,
                 platform: request.platform,
                 logs: try makeLogDirectory(),
-                contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) }
+                contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) },
+                checks: checks.options
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
@@ -87,6 +88,19 @@ public struct ImageBuilder: Sendable {
             try await Exporter(store: store, image: exported, tags: request.tags).write(output)
         }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
+    }
+
+    /// Plans, and reports what the checks found: also where planning fails, since they may say why.
+    private func plan(_ request: BuildRequest, _ checks: BuildFileChecks) throws -> BuildPlan {
+        let plan: BuildPlan
+        do {
+            plan = try Planner.plan(checks.file, request: request, images: LocalImages(store: store))
+        } catch {
+            for finding in checks.findings() { progress.emit(.finding(finding)) }
+            throw error
+        }
+        try checks.report(checks.findings(baseImages: plan.baseImages), to: progress)
+        return plan
     }
 
     private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {

@@ -30,8 +30,8 @@ struct Swbuild: AsyncParsableCommand {
             failed step's command, 64 for bad usage, or 1.
             """,
         subcommands: [
-            BuildCommand.self, ImagesCommand.self, InspectCommand.self, HistoryCommand.self, RemoveCommand.self,
-            ContextCommand.self, PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
+            BuildCommand.self, CheckCommand.self, ContextCommand.self, ImagesCommand.self, InspectCommand.self,
+            HistoryCommand.self, RemoveCommand.self, PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: BuildCommand.self
     )

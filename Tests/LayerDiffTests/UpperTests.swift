@@ -36,6 +36,17 @@ import Testing
     }
 
     static let copiedUp = "mkdir -p d && cp -a ../lower-directory/d/keep d/keep && touch -d @1000 d"
+    @Test(arguments: [
+        ("true", 0), ("chmod 600 d/keep", 7), ("chown 5:5 d/keep", 7), ("chmod 600 d/keep && touch d/keep", 0),
+        ("chmod 600 d/keep && printf longer-content > d/keep && touch -d @1000 d/keep", 0),
+        ("printf new > d/new && chmod 600 d/new", 0),
+    ])
+    func rewrittenBytesAreCounted(_ script: String, _ expected: Int64) throws {
+        let upper = try scratch.directory("upper")
+        try shell("cd \(scratch.path)/upper && \(Self.copiedUp) && \(script)")
+        #expect(try UpperDirectory.changesAndRewrites(in: upper, above: lower).rewrittenBytes == expected)
+    }
+
     static let opaque = #"python3 -c "import os,sys; os.setxattr(sys.argv[1], sys.argv[2], b'y')""#
 
     @Test(arguments: [

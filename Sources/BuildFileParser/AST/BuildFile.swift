@@ -6,6 +6,8 @@ public struct BuildFile: Sendable, Hashable {
     public var globalArguments: [Located<ArgInstruction>]
     /// At least one, in the order of the file.
     public var stages: [Stage]
+    /// How the instructions are written, in the order of the file: for the checks and outlines alone.
+    var spellings: [Spelling] = []
 
     /// Makes a file of its parts.
     public init(directives: Directives, globalArguments: [Located<ArgInstruction>], stages: [Stage]) {

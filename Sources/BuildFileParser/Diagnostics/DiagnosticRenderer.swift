@@ -21,11 +21,18 @@ public struct DiagnosticRenderer: Sendable {
         self.color = color
     }
 
+    /// What a diagnostic is: the word that it begins with.
+    public enum Severity: String, Sendable, Hashable {
+        case error
+        case warning
+    }
+
     /// The diagnostic as lines of text, each with a line end.
-    public func render(_ diagnostic: Diagnostic) -> String {
+    public func render(_ diagnostic: Diagnostic, as severity: Severity = .error) -> String {
         var place = Self.safe(fileName)
         if let start = diagnostic.range?.start { place += ":\(start.line):\(start.column)" }
-        var result = "\(place): \(styled("error", "31;1")): \(Self.safe(diagnostic.message))\n"
+        var result =
+            "\(place): \(styled(severity.rawValue, severity == .error ? "31;1" : "33;1")): \(Self.safe(diagnostic.message))\n"
         if let range = diagnostic.range { result += excerpt(range) }
         for note in diagnostic.notes { result += "\(styled("note", "36;1")): \(Self.safe(note))\n" }
         return result

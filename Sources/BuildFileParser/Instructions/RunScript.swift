@@ -33,7 +33,7 @@ extension RunInstruction {
         }
     }
 
-    private static func isJustHeredoc(_ text: String) -> Bool {
+    static func isJustHeredoc(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         let words = HeredocScanner.scan(bytes, in: 0..<bytes.count, isShell: true)
         return words.count == 1 && words.first?.range == 0..<bytes.count

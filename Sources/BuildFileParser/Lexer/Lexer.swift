@@ -12,17 +12,27 @@ struct Lexer {
 
     /// The next line that holds anything.
     mutating func nextLine() -> LogicalLine? {
+        var comments: [Located<String>] = []
         while let first = reader.next() {
             let start = reader.bytes.skippingBlanks(first.content)
-            guard start < first.content.upperBound, reader.bytes[start] != .hash else { continue }
+            guard start < first.content.upperBound else {
+                comments = []
+                continue
+            }
+            guard reader.bytes[start] != .hash else {
+                comments.append(comment(of: first, from: start + 1))
+                continue
+            }
             var line = LogicalLine()
+            line.comments = comments
+            comments = []
             var physical = first
             var content = start..<first.content.upperBound
             while true {
                 let continued = withoutContinuation(content)
                 let kept = continued ?? content
                 line.append(reader.bytes[kept], at: physical.position(at: kept.lowerBound))
-                guard continued != nil, let next = nextContinuation() else { break }
+                guard continued != nil, let next = nextContinuation(of: &line) else { break }
                 physical = next
                 content = next.content
             }
@@ -32,11 +42,21 @@ struct Lexer {
         return nil
     }
 
+    private func comment(of line: PhysicalLine, from start: Int) -> Located<String> {
+        let text = reader.bytes.trimmingBlanks(start..<line.content.upperBound)
+        let range = SourceRange(start: line.position(at: text.lowerBound), end: line.position(at: text.upperBound))
+        return Located(reader.bytes[text].text, at: range)
+    }
+
     /// The next line inside a continued instruction: comments and blank lines between do not end it.
-    private mutating func nextContinuation() -> PhysicalLine? {
+    private mutating func nextContinuation(of logical: inout LogicalLine) -> PhysicalLine? {
         while let line = reader.next() {
             let start = reader.bytes.skippingBlanks(line.content)
-            if start < line.content.upperBound, reader.bytes[start] != .hash { return line }
+            if start == line.content.upperBound {
+                logical.blankLine = logical.blankLine ?? line.position(at: line.content.lowerBound)
+            } else if reader.bytes[start] != .hash {
+                return line
+            }
         }
         return nil
     }

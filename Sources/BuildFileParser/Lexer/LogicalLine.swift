@@ -1,7 +1,7 @@
 /// An instruction's text with its continuation lines joined, and where each part of it stands in the file.
-struct LogicalLine: Sendable {
+struct LogicalLine: Sendable, Hashable {
     /// A part of the text that is in one piece in the file.
-    private struct Piece: Sendable {
+    private struct Piece: Sendable, Hashable {
         var offset: Int
         var position: SourcePosition
     }
@@ -10,8 +10,15 @@ struct LogicalLine: Sendable {
     private var first: Piece?
     /// The pieces after the first: most lines have none.
     private var more: [Piece] = []
+    /// The comments directly above the instruction, without their `#` and the blanks around.
+    var comments: [Located<String>] = []
+    /// The first blank line between its continuation lines.
+    var blankLine: SourcePosition?
+    /// The number of its last line.
+    private(set) var lastLine = 1
 
     mutating func append(_ slice: ArraySlice<UInt8>, at position: SourcePosition) {
+        lastLine = position.line
         guard !slice.isEmpty else { return }
         let piece = Piece(offset: bytes.count, position: position)
         if first == nil { first = piece } else { more.append(piece) }

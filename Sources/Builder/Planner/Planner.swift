@@ -17,6 +17,8 @@ struct BuildPlan: Sendable {
     var sourceDateEpoch: String?
     /// What is odd, but no reason to stop.
     var warnings: [Diagnostic] = []
+    /// The images that the planned stages stand on, by the number of the stage.
+    var baseImages: [Int: BaseImage] = [:]
 }
 
 /// Turns a build file into the graph of the steps that its target needs.
@@ -32,9 +34,10 @@ struct Planner {
     var declaredArguments: Set<String> = []
     private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
     private var planned: [Int: StageState] = [:]
-    /// The stages' numbers by their names in lower case, in ascending order.
-    private let stageNumbers: [String: [Int]]
+    /// The stages' numbers by their names in lower case.
+    private let stageNumbers: [String: Int]
     private var imageNodes: [ImageKey: NodeID] = [:]
+    private var baseImages: [Int: BaseImage] = [:]
 
     private struct NodeIdentity: Hashable {
         var operation: Operation
@@ -50,9 +53,7 @@ struct Planner {
         self.file = file
         self.request = request
         self.images = images
-        stageNumbers = Dictionary(grouping: file.stages.indices) { index in
-            file.stages[index].from.value.name?.value.lowercased() ?? ""
-        }
+        stageNumbers = try Self.number(file.stages)
         arguments = ArgumentValues(request: request, lastStage: file.stages.last?.from.value.name?.value)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
@@ -77,7 +78,8 @@ struct Planner {
             graph: planner.graph,
             result: planner.finish(state),
             sourceDateEpoch: planner.arguments.sourceDateEpoch,
-            warnings: planner.warnings()
+            warnings: planner.warnings(),
+            baseImages: planner.baseImages
         )
     }
 
@@ -90,11 +92,26 @@ struct Planner {
         throw Diagnostic("--target \(target): the file has no such stage", at: nil, notes: stageNotes(instead: target))
     }
 
-    /// The last stage of that name, above stage `limit` where one is given.
-    func stageIndex(named name: String, before limit: Int? = nil) -> Int? {
-        guard !name.isEmpty, let numbers = stageNumbers[name.lowercased()] else { return nil }
-        guard let limit else { return numbers.last }
-        return numbers.last { $0 < limit }
+    private static func number(_ stages: [Stage]) throws(Diagnostic) -> [String: Int] {
+        var numbers: [String: Int] = [:]
+        for (index, stage) in stages.enumerated() {
+            guard let name = stage.from.value.name else { continue }
+            if let earlier = numbers.updateValue(index, forKey: name.value.lowercased()) {
+                let line = stages[earlier].from.value.name?.range.start.line ?? stages[earlier].from.range.start.line
+                throw Diagnostic(
+                    "a stage named `\(name.value)` exists already",
+                    at: name.range,
+                    notes: ["line \(line) names the other one"]
+                )
+            }
+        }
+        return numbers
+    }
+
+    /// The stage of that name, above stage `limit` where one is given.
+    func stageIndex(named name: String, before limit: Int = .max) -> Int? {
+        guard let number = stageNumbers[name.lowercased()], number < limit else { return nil }
+        return number
     }
 
     /// The stages that a stage names, directly or through others, in the order of the file.
@@ -103,7 +120,7 @@ struct Planner {
         var waiting = [target]
         while let index = waiting.popLast() {
             for name in try referencedNames(of: file.stages[index]) where namedContext(name) == nil {
-                let found = stageIndex(named: name) ?? Int(name)
+                let found = stageIndex(named: name, before: index) ?? Int(name)
                 guard let found, found < index, found >= 0, needed.insert(found).inserted else { continue }
                 waiting.append(found)
             }
@@ -200,7 +217,7 @@ struct Planner {
             range: stage.from.range,
             ignoresCache: ignoresCache(stage: from.name?.value, index: index)
         )
-        if namedContext(name.text) == nil, let base = stageIndex(named: name.text), base < index {
+        if namedContext(name.text) == nil, let base = stageIndex(named: name.text, before: index) {
             var state = try self.stage(base)
             state.beginStage(index: index, display: display)
             return state
@@ -212,7 +229,14 @@ struct Planner {
         guard case .image(let image) = graph.nodes[node.index].operation else {
             return StageState.scratch(node: node, platform: platform, index, display)
         }
-        return StageState(node: node, image: graph.images[image], index: index, display: display)
+        let state = StageState(node: node, image: graph.images[image], index: index, display: display)
+        baseImages[index] = BaseImage(
+            name: name.text,
+            expected: platform,
+            actual: state.config.platform,
+            variables: state.scope.names
+        )
+        return state
     }
 
     private func ignoresCache(stage name: String?, index: Int) -> Bool {

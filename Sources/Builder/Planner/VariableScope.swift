@@ -7,6 +7,9 @@ struct VariableScope: Sendable {
     /// The names that ARG declared, in order of first declaration.
     private(set) var declaredArguments: OrderedSet<String> = []
 
+    /// The names of all variables, in order of first setting.
+    var names: [String] { Array(values.keys) }
+
     subscript(name: String) -> String? { values[name]?.value }
 
     mutating func setEnvironment(_ name: String, to value: String) {

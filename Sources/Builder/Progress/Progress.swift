@@ -1,3 +1,5 @@
+import BuildFileParser
+
 /// What happens in a build, as it happens.
 public enum ProgressEvent: Sendable {
     /// A step begins; steps taken from the cache begin and finish at once.
@@ -8,6 +10,8 @@ public enum ProgressEvent: Sendable {
     case output(step: Int, line: String)
     case finished(step: Int, cached: Bool, seconds: Double)
     case failed(step: Int, message: String)
+    /// What a check of the build file found.
+    case finding(Finding)
     /// Something worth a line that belongs to no step.
     case note(String)
 }

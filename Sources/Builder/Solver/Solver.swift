@@ -1,3 +1,4 @@
+import BuildFileParser
 import Exec
 import Glibc
 import LayerDiff
@@ -96,6 +97,7 @@ final class StepEnvironment: Sendable {
     let logs: String
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
+    let checks: CheckOptions
     let stubs = MountPointStubs()
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
@@ -109,6 +111,7 @@ final class StepEnvironment: Sendable {
         platform = parts.platform
         logs = parts.logs
         contexts = parts.contexts
+        checks = parts.checks
     }
 
     /// The time of directories and files that a step makes itself.
@@ -126,6 +129,7 @@ final class StepEnvironment: Sendable {
         var platform: Platform
         var logs: String
         var contexts: [ContextTree]
+        var checks: CheckOptions
     }
 }
 

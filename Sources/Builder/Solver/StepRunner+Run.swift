@@ -123,8 +123,15 @@ extension StepRunner {
         plan.seccompDirectory = store.seccompDirectory
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         try run(plan, diagnosis)
-        let entries = try UpperDirectory.changes(in: Directory(path: upper), above: stack)
+        let (entries, rewritten) = try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
+        warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper)
+    }
+
+    private func warn(ofRewritten bytes: Int64) {
+        guard bytes >= RewrittenFiles.threshold, let range = node.display.range else { return }
+        let finding = RewrittenFiles.finding(bytes: bytes, in: range)
+        if environment.checks.applies(finding.rule) { environment.progress.emit(.finding(finding)) }
     }
 
     /// The root directory of a fresh upper directory hides the one below: it must look the same.

@@ -8,9 +8,19 @@ public enum UpperDirectory {
     /// Source: the kernel's Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
     /// - Throws: ``LayerError`` when something cannot be read, or the overlay used a feature that layers do not have.
     public static func changes(in upper: Directory, above lower: LayerStack) throws(LayerError) -> [LayerEntry] {
+        try changesAndRewrites(in: upper, above: lower).entries
+    }
+
+    /// The same, and how many bytes belong to files of which owner or mode alone changed.
+    ///
+    /// - Throws: what ``changes(in:above:)`` throws.
+    public static func changesAndRewrites(
+        in upper: Directory,
+        above lower: LayerStack
+    ) throws(LayerError) -> (entries: [LayerEntry], rewrittenBytes: Int64) {
         var walk = UpperWalk(upper: upper, lower: lower)
         try walk.run()
-        return HardLinks.resolve(walk.changes)
+        return (HardLinks.resolve(walk.changes), walk.rewrittenBytes)
     }
 }
 

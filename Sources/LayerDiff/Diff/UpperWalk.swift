@@ -3,6 +3,8 @@ struct UpperWalk {
     let upper: Directory
     let lower: LayerStack
     private(set) var changes: [Change] = []
+    /// The bytes of files that are as they were below, but for owner and mode.
+    private(set) var rewrittenBytes: Int64 = 0
 
     init(upper: Directory, lower: LayerStack) {
         self.upper = upper
@@ -65,6 +67,7 @@ struct UpperWalk {
         let hasMoreNames = status.linkCount > 1
         // Also where it has got a further name: the layer then holds that name alone, as other builders have it.
         if isUnchanged { return false }
+        if let before = found?.entry { countRewritten(entry, before) }
         append(entry, isUnchanged: isUnchanged, identity: hasMoreNames ? status : nil)
         return true
     }
@@ -109,6 +112,14 @@ struct UpperWalk {
                 isUnchanged: isUnchanged
             )
         )
+    }
+
+    /// A change of owner or mode copies the file up and leaves its size and its time: its content need not be read.
+    private mutating func countRewritten(_ entry: TreeEntry, _ before: TreeEntry) {
+        guard case .file(let size) = entry.kind, entry.kind == before.kind, entry.modified == before.modified,
+            entry.uid != before.uid || entry.gid != before.gid || entry.mode != before.mode
+        else { return }
+        rewrittenBytes += size
     }
 
     private static func haveSameAttributes(_ left: TreeEntry, _ right: TreeEntry) -> Bool {

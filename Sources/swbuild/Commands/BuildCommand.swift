@@ -14,6 +14,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
+    @OptionGroup var call: CallOptions
 
     @Flag(name: .long, help: "Runs every step, whatever the cache has.")
     var noCache = false
@@ -47,15 +48,12 @@ struct BuildCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let (method, format) = call.request
+        if method != .build { return try runCall(method, format, source) }
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         do {
             var request = try makeRequest()
-            let inputs = try InputLoader(
-                file: source.file,
-                context: source.context,
-                directory: Console.workingDirectory,
-                temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp"
-            ).load()
+            let inputs = try source.loadInputs()
             defer { inputs.discard() }
             inputs.fill(&request)
             reporter.sourceName = request.buildFileName
@@ -71,9 +69,12 @@ struct BuildCommand: AsyncParsableCommand {
             let built = try await builder.build(request)
             reporter.finish()
             try result.write(built, quiet: quiet)
+            reporter.reportFindings()
         } catch {
             reporter.finish()
-            throw ExitCode(reporter.report(error))
+            let status = reporter.report(error)
+            reporter.reportFindings()
+            throw ExitCode(status)
         }
     }
 

@@ -34,6 +34,16 @@ struct BuildSourceOptions: ParsableArguments {
     @Option(name: .long, help: "The platform to build for, such as linux/arm64 (default: this machine's).")
     var platform: String?
 
+    /// Finds and reads the build file and the context.
+    func loadInputs() throws -> BuildInputs {
+        try InputLoader(
+            file: file,
+            context: context,
+            directory: Console.workingDirectory,
+            temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp"
+        ).load()
+    }
+
     /// Fills in what the options say.
     func fill(_ request: inout BuildRequest, in directory: String) throws {
         request.target = target

@@ -2,29 +2,46 @@ import BuildFileParser
 import Builder
 import Exec
 import OCI
+import Synchronization
 
 /// Shows a build's progress and turns its errors into text and an exit status.
 final class BuildReporter {
     let sink: any ProgressSink
     private let terminal: TerminalProgress?
+    private let findings: FindingCollector
+    private let style: ProgressStyle
     /// The build file's name and bytes, for messages that quote it.
     var sourceName = ""
     var source: [UInt8] = []
 
     init(style: ProgressStyle) {
+        self.style = style.resolved
+        let progress: any ProgressSink
         switch style.resolved {
         case .auto:
             let terminal = TerminalProgress()
             self.terminal = terminal
-            sink = terminal
-        case .plain: (terminal, sink) = (nil, PlainProgress())
-        case .rawjson: (terminal, sink) = (nil, JSONProgress())
-        case .quiet: (terminal, sink) = (nil, NoProgress())
+            progress = terminal
+        case .plain: (terminal, progress) = (nil, PlainProgress())
+        case .rawjson: (terminal, progress) = (nil, JSONProgress())
+        case .quiet: (terminal, progress) = (nil, NoProgress())
         }
+        findings = FindingCollector(before: progress)
+        sink = findings
     }
 
     /// Ends the progress: what follows is on lines of its own.
     func finish() { terminal?.finish() }
+
+    /// Writes what the checks found: after everything else, so that it is seen.
+    func reportFindings() {
+        switch style {
+        case .quiet, .rawjson: return
+        case .auto, .plain: break
+        }
+        let renderer = DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor)
+        for finding in findings.all { Console.write(renderer.render(finding.diagnostic, as: .warning), to: 2) }
+    }
 
     /// Writes what went wrong, and gives the exit status that says so.
     func report(_ error: any Error) -> Int32 {
@@ -94,6 +111,23 @@ final class BuildReporter {
         case .exited(let code): code == 0 ? 1 : code
         case .signaled(let signal): 128 + signal
         }
+    }
+}
+
+/// Keeps what the checks find until the end of the build.
+private final class FindingCollector: ProgressSink {
+    private let next: any ProgressSink
+    private let findings = Mutex<[Finding]>([])
+
+    init(before next: any ProgressSink) {
+        self.next = next
+    }
+
+    var all: [Finding] { findings.withLock { $0 } }
+
+    func emit(_ event: ProgressEvent) {
+        if case .finding(let finding) = event { findings.withLock { $0.append(finding) } }
+        next.emit(event)
     }
 }
 

@@ -15,6 +15,8 @@ final class PlainProgress: ProgressSink {
         case .finished(let step, true, _): Console.note("#\(step + 1) CACHED")
         case .finished(let step, false, let seconds): Console.note("#\(step + 1) DONE \(Self.time(seconds))")
         case .failed(let step, _): Console.note("#\(step + 1) ERROR")
+        // Shown together at the end.
+        case .finding: break
         case .note(let text): Console.note(text)
         }
     }
