@@ -9,12 +9,15 @@ final class ContextTree: SourceTree, Sendable {
     private let hashes: ContentHashes
     /// How messages call this tree.
     let name: String
+    /// The directory, absolute.
+    let path: String
 
     init(path: String, name: String, rules: IgnoreRules?, hashes: ContentHashes) throws {
         directory = try Directory(path: path)
         self.rules = rules
         self.hashes = hashes
         self.name = name
+        self.path = path
     }
 
     /// Whether an ignore file hides anything.

@@ -96,6 +96,7 @@ final class StepEnvironment: Sendable {
     let logs: String
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
+    let remotes: RemoteSources
     let stubs = MountPointStubs()
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
@@ -109,6 +110,7 @@ final class StepEnvironment: Sendable {
         platform = parts.platform
         logs = parts.logs
         contexts = parts.contexts
+        remotes = parts.remotes
     }
 
     /// The time of directories and files that a step makes itself.
@@ -126,6 +128,7 @@ final class StepEnvironment: Sendable {
         var platform: Platform
         var logs: String
         var contexts: [ContextTree]
+        var remotes: RemoteSources
     }
 }
 

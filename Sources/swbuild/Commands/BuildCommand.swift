@@ -50,20 +50,24 @@ struct BuildCommand: AsyncParsableCommand {
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         do {
             var request = try makeRequest()
-            let inputs = try InputLoader(
+            let store = try global.openStore()
+            let cancellation = Cancellation()
+            let loader = InputLoader(
                 file: source.file,
                 context: source.context,
                 directory: Console.workingDirectory,
-                temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp"
-            ).load()
+                temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp",
+                remotes: try RemoteSources(store: store, request: request, cancellation: cancellation)
+            )
+            if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
+            let inputs = try loader.load()
             defer { inputs.discard() }
             inputs.fill(&request)
             reporter.sourceName = request.buildFileName
             reporter.source = request.buildFile
-            let cancellation = Cancellation()
             Signals.cancelOnInterrupt(cancellation)
             let builder = ImageBuilder(
-                store: try global.openStore(),
+                store: store,
                 progress: reporter.sink,
                 cancellation: cancellation,
                 logger: logger

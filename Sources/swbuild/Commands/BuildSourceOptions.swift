@@ -10,7 +10,10 @@ struct BuildSourceOptions: ParsableArguments {
     )
     var file: String?
 
-    @Argument(help: "The build context: a directory, or '-' for a tar or a build file on standard input.")
+    @Argument(
+        help:
+            "The build context: a directory, the URL of a git repository, tar or build file, or '-' for standard input."
+    )
     var context = "."
 
     @Option(name: .long, help: "The stage to build, by name or number (default: the last).")
@@ -21,7 +24,8 @@ struct BuildSourceOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: "A further context: NAME=DIRECTORY, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
+        help:
+            "A further context: NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
     )
     var buildContext: [String] = []
 
