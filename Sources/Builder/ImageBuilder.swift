@@ -132,6 +132,14 @@ extension IgnoreFile {
     }
 }
 
+extension IgnoreFile {
+    /// A context's own ignore file, `.containerignore` before `.dockerignore`.
+    /// - Throws: ``HostFileError`` where one is there and cannot be read.
+    public static func find(in directory: String) throws -> IgnoreFile? {
+        try ContextFiles(path: directory, isForeign: false).ignoreFile()
+    }
+}
+
 /// An ignore file with a pattern that is none.
 struct MalformedIgnoreFile: Error, CustomStringConvertible {
     let name: String

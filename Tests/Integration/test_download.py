@@ -54,13 +54,15 @@ class Server:
         self.http.server_close()
 
 
-class Download(Case):
+class DownloadCase(Case):
     def serve(self, files: dict[str, bytes], context=None) -> Server:
         server = Server(context)
         server.files = files
         self.addCleanup(server.close)
         return server
 
+
+class Download(DownloadCase):
     def test_a_file(self):
         server = self.serve({"/some/file.txt": b"served\n"})
         tree = self.build(f"FROM scratch\nADD {server.base}/some/file.txt /dir/\n").layout.tree
@@ -163,7 +165,7 @@ class Download(Case):
         self.assertEqual(built.layout.text("/file"), "over TLS\n")
 
 
-class Contexts(Download):
+class Contexts(DownloadCase):
     FILES = {"Dockerfile": "FROM scratch\nCOPY . /\n", "a.txt": "a\n", "dir/b.txt": "b\n", ".dockerignore": "dir\n"}
 
     @staticmethod
@@ -180,7 +182,7 @@ class Contexts(Download):
                 tar.addfile(info)
         return out.getvalue()
 
-    def context(self, url: str, *flags, expect=0):
+    def build_from(self, url: str, *flags, expect=0):
         self.count += 1
         output = self.directory / f"context-out{self.count}"
         build = self.run_swbuild("build", "--progress", "plain", "-o", output, *flags, url)
@@ -194,15 +196,17 @@ class Contexts(Download):
                              "/c.xz": lzma.compress(plain)})
         for path in server.files:
             with self.subTest(path=path):
-                tree = self.context(server.base + path).layout.tree
+                tree = self.build_from(server.base + path).layout.tree
                 self.assertEqual(tree["/a.txt"]["text"], "a\n")
                 self.assertNotIn("/dir", tree)
 
     def test_a_text_is_a_build_file(self):
-        server = self.serve({"/Dockerfile": b"FROM scratch\nCOPY <<EOF /f\nx\nEOF\n", "/bad": b"FROM scratch\nCOPY a /\n"})
-        self.assertEqual(self.context(f"{server.base}/Dockerfile").layout.text("/f"), "x\n")
-        self.assertMentions(self.context(f"{server.base}/bad", expect=1), "build context", f"{server.base}/bad")
-        self.assertMentions(self.context(f"{server.base}/absent", expect=1), "404", f"{server.base}/absent")
+        server = self.serve({"/Dockerfile": b"FROM scratch\nCOPY <<EOF /f\nx\nEOF\n", "/bad": b"FROM scratch\nCOPY a /\n",
+                             "/page": b"\n<!DOCTYPE html>\n"})
+        self.assertMentions(self.build_from(f"{server.base}/page", expect=1), "web page", ".git")
+        self.assertEqual(self.build_from(f"{server.base}/Dockerfile").layout.text("/f"), "x\n")
+        self.assertMentions(self.build_from(f"{server.base}/bad", expect=1), "needs a build context")
+        self.assertMentions(self.build_from(f"{server.base}/absent", expect=1), "404", f"{server.base}/absent")
 
     def test_an_archive_is_a_named_context(self):
         server = self.serve({"/c.tar": self.tar(self.FILES), "/text": b"no archive"})
@@ -217,7 +221,7 @@ class Contexts(Download):
         outside.write_text("FROM scratch\nCOPY . /stolen\n")
         links = {"Dockerfile": str(outside), "up": "../../../../../../../../../.." + str(outside)}
         server = self.serve({"/c.tar": self.tar({"a": "a"}, links)})
-        self.context(f"{server.base}/c.tar", expect=1)
-        self.context(f"{server.base}/c.tar", "-f", "up", expect=1)
-        self.context(f"{server.base}/c.tar", "-f", str(outside), expect=1)
+        self.build_from(f"{server.base}/c.tar", expect=1)
+        self.build_from(f"{server.base}/c.tar", "-f", "up", expect=1)
+        self.build_from(f"{server.base}/c.tar", "-f", str(outside), expect=1)
         self.assertEqual(self.run_swbuild("build", "-", input=server.files["/c.tar"]).status, 1)

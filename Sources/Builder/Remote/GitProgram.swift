@@ -79,7 +79,7 @@ struct GitProgram: Sendable {
             if let value = Self.variable(name) { result.append("\(name)=\(value)") }
         }
         if let agent = access.sshAgent ?? Self.variable("SSH_AUTH_SOCK") { result.append("SSH_AUTH_SOCK=\(agent)") }
-        if let file = Self.variable("CURL_CA_BUNDLE") ?? Self.variable("SSL_CERT_FILE") {
+        if let file = Self.variable("SSL_CERT_FILE") ?? Self.variable("CURL_CA_BUNDLE") {
             result.append("GIT_SSL_CAINFO=\(file)")
         }
         if let directory = Self.variable("SSL_CERT_DIR") { result.append("GIT_SSL_CAPATH=\(directory)") }

@@ -94,7 +94,7 @@ struct GitRepository {
     /// Sees to it that the commit is here, and its tag where `withTag` says so.
     /// - Throws: ``GitError``.
     func fetch(_ wanted: GitCommit, withTag: Bool) throws(GitError) {
-        if has(wanted, withTag: withTag) { return }
+        if has(wanted, withTag: withTag) { return try keep(wanted) }
         var last: GitError?
         for arguments in attempts(wanted, withTag: withTag) {
             do throws(GitError) {

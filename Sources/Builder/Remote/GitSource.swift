@@ -136,7 +136,9 @@ private struct GitDirectory {
         let git = "\(directory)/.git"
         var program = source.program(for: reference, in: reference)
         let repository = try GitRepository(program, store: source.store)
-        program.reference.remote = "file://\(repository.stored.path)"
+        // Git takes percent signs of URLs, this one's too, for codes.
+        let path = repository.stored.path.split(separator: "%", omittingEmptySubsequences: false)
+        program.reference.remote = "file://\(path.joined(separator: "%25"))"
         program.reference.transport = .file
         func run(_ arguments: [String]) throws {
             try program.run(arguments, in: git, what: "make the git directory of")

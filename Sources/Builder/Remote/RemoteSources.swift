@@ -27,6 +27,8 @@ public struct RemoteSources: Sendable {
 
     var store: Store { urls.store }
 
+    var isCancelled: Bool { urls.cancellation.isCancelled }
+
     /// The directory that a git reference names, written out in `work`.
     func directory(of reference: GitReference, work: WorkDirectory) throws -> String {
         try directory(of: git.resolve(reference), reference, work: work)

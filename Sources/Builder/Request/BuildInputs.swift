@@ -174,18 +174,26 @@ public struct InputLoader: Sendable {
         }
         let hold = ContextHold(work: try remotes.store.makeWorkDirectory(), lock: try remotes.store.holdForBuild())
         var inputs: BuildInputs
-        switch location {
-        case .git(let reference):
-            let path = try remotes.directory(of: reference, work: hold.work)
-            inputs = try load(foreign: path, from: reference.shown)
-        case .url(let url):
-            switch try remotes.context(of: url, work: hold.work) {
-            case .directory(let path): inputs = try load(foreign: path, from: redacted(url))
-            case .file(let path): inputs = try load(buildFile: path, from: redacted(url))
-            }
+        do {
+            inputs = try load(location, remotes, work: hold.work)
+        } catch {
+            throw remotes.isCancelled ? BuildError.cancelled : error
         }
         inputs.hold = hold
         return inputs
+    }
+
+    private func load(_ location: RemoteLocation, _ remotes: RemoteSources, work: WorkDirectory) throws -> BuildInputs {
+        switch location {
+        case .git(let reference):
+            let path = try remotes.directory(of: reference, work: work)
+            return try load(foreign: path, from: reference.shown)
+        case .url(let url):
+            switch try remotes.context(of: url, work: work) {
+            case .directory(let path): return try load(foreign: path, from: redacted(url))
+            case .file(let path): return try load(buildFile: path, from: redacted(url))
+            }
+        }
     }
 
     /// A text is a build file that has no context.
@@ -198,6 +206,8 @@ public struct InputLoader: Sendable {
             )
         }
         let bytes = try HostFile.read(path, limit: Self.largestBuildFile)
+        // No instruction begins so, but every page that a browser would show.
+        guard bytes.first(where: { $0 > 0x20 }) != UInt8(ascii: "<") else { throw WebPage(url: origin) }
         return BuildInputs(buildFileName: origin, buildFile: bytes, contextPath: nil)
     }
 
@@ -266,5 +276,16 @@ public struct NoBuildFile: Error, Sendable, CustomStringConvertible {
     /// One sentence: what is missing where, and what to do.
     public var description: String {
         "there is no Buildfile, Dockerfile or Containerfile in \(context); name the build file with -f"
+    }
+}
+
+/// A URL of a context that names a page for people.
+public struct WebPage: Error, Sendable, CustomStringConvertible {
+    /// The URL, without credentials.
+    public let url: String
+
+    /// One sentence: what is there, and what to do.
+    public var description: String {
+        "\(url) is a web page, neither a tar nor a build file; the URL of a git repository must end in .git"
     }
 }

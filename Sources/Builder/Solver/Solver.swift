@@ -69,7 +69,9 @@ struct Solver {
             return .failed(id, error)
         } catch {
             environment.progress.emit(.failed(step: id.index, message: "failed"))
-            return .failed(id, BuildError.step(node.display, error))
+            // What an interrupt breaks off, a download say, fails in its own way.
+            let isInterrupted = environment.cancellation.isCancelled
+            return .failed(id, isInterrupted ? BuildError.cancelled : BuildError.step(node.display, error))
         }
     }
 

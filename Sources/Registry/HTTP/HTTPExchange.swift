@@ -6,7 +6,7 @@ public enum HTTPClient {
     /// Makes a request, hands the body of its response to `sink`, and returns when the exchange is over.
     ///
     /// It blocks its thread. Redirects are followed, to HTTP only; certificates are checked against those of
-    /// `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else the system's. Any status is an answer; a `sink` that
+    /// `SSL_CERT_FILE` (or `CURL_CA_BUNDLE`) and `SSL_CERT_DIR`, or else the system's. Any status is an answer; a `sink` that
     /// has enough ends the exchange without an error.
     /// - Throws: ``DownloadError`` where there is no complete answer.
     public static func get(_ request: HTTPRequest, into sink: any HTTPBodySink) throws(DownloadError) -> HTTPHead {
@@ -74,16 +74,14 @@ private final class HTTPExchange {
         var result = swb_http_result()
         let limits = request.limits
         let lines = request.fields.filter(\.isSafe).map { "\($0.name): \($0.value)" }
-        // As curl(1) has it: one variable for a bundle alone, else a bundle and a directory.
-        let bundle = getenv("CURL_CA_BUNDLE")
         withCStrings(lines) { lines in
             request.url.withCString { url in
                 var request = swb_http_request(
                     url: url,
                     headers: lines.baseAddress,
                     header_count: UInt32(lines.count),
-                    certificates: bundle ?? getenv("SSL_CERT_FILE"),
-                    certificate_directory: bundle == nil ? getenv("SSL_CERT_DIR") : nil,
+                    certificates: getenv("SSL_CERT_FILE") ?? getenv("CURL_CA_BUNDLE"),
+                    certificate_directory: getenv("SSL_CERT_DIR"),
                     maximum_redirects: limits.maximumRedirects,
                     connect_seconds: limits.connectSeconds,
                     slow_bytes_per_second: limits.slowBytesPerSecond,

@@ -146,7 +146,7 @@ import Testing
                 NamedContext(name: "base", source: .image(try ImageReference(parsing: "other"))),
             ]
         }
-        #expect(plan.graph.contexts.map(\.path) == ["/context", "/there"])
+        #expect(plan.graph.contexts.map(\.location) == [.directory("/context"), .directory("/there")])
         #expect(plan.copies.first?.from == .context(1))
         #expect(images.requests == ["other", "/layout:t"])
         #expect(!plan.neededSteps.contains("RUN never"))

@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: [
         "https://host/file.tar.gz", "http://host/b.git.txt", "https://host/b#main", "directory", "./git@host:x",
         "a/b.git",
-        "file:///b.git", "ext::sh -c id", "ftp://host/b.git", "github.com/a/b", "-u@host:x", "",
+        "file:///b.git", "ext::sh -c id", "ftp://host/b.git", "github.com/a/b", "",
     ])
     func whatIsNone(text: String) throws {
         #expect(try GitReference.parse(text) == nil)
@@ -38,6 +38,7 @@ import Testing
         "https://host/b.git#-x", "https://host/b.git#--upload-pack=x", "https://host/b.git#a..b",
         "https://host/b.git#a b",
         "https://host/b.git#a*", "https://-host/b.git", "ssh://-oProxyCommand=x/b", "ssh://-l@host/b", "git@-oX:b",
+        "-u@host:x",
         "git@host:-b", "git@host:", "https:///b.git", "https://host/b.git?x=y", "https://host/b.git?ref=",
         "https://host/b.git?ref=a&ref=b", "https://host/b.git?tag=a&branch=b", "https://host/b.git?commit=xyz",
         "https://host/b.git?ref=a#b", "https://host/b.git?submodules=maybe", "https://host/\u{1}b.git",
