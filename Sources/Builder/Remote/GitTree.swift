@@ -87,7 +87,7 @@ extension GitRepository {
     ///
     /// Source: gitmodules(5).
     private func addresses(_ commit: String) throws -> [ContainerPath: String] {
-        let arguments = ["config", "--blob=\(commit):.gitmodules", "--null", "--list"]
+        let arguments = ["config", "--no-includes", "--blob=\(commit):.gitmodules", "--null", "--list"]
         guard let output = try? program.run(arguments, in: stored.path, what: "read the submodules of") else {
             return [:]
         }

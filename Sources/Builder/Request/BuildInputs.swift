@@ -244,7 +244,7 @@ public struct InputLoader: Sendable {
             return BuildInputs(buildFileName: "-", buildFile: bytes, contextPath: nil)
         case .directory(let context):
             unlink("\(temporary)/file")
-            var inputs = try load(foreign: context, from: "from standard input")
+            var inputs = try load(foreign: context, from: "standard input")
             inputs.temporary = temporary
             return inputs
         }
