@@ -88,7 +88,7 @@ public struct ImageBuilder: Sendable {
         for output in request.outputs {
             guard !cancellation.isCancelled else { throw BuildError.cancelled }
             let exported = output.compression == compression ? image : try write(output.compression)
-            try Exporter(store: store, image: exported, tags: request.tags).write(output)
+            try await Exporter(store: store, image: exported, tags: request.tags).write(output)
         }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }

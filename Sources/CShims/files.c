@@ -90,3 +90,7 @@ int cshims_set_times(int directory, const char *name, int64_t seconds) {
     struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
     return (int)result(utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW));
 }
+
+int cshims_begin_writeback(int file, int64_t offset, int64_t count) {
+    return (int)result(sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE));
+}

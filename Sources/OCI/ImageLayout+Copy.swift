@@ -7,9 +7,15 @@ extension ImageLayout {
         return stat(blobPath(descriptor.digest), &information) == 0 && information.st_size == descriptor.size
     }
 
-    /// Copies a blob to another layout by way of a file on that one's file system; its size and digest are checked.
+    /// Copies a blob to another layout by way of a file on that one's file system; its size is checked, and where
+    /// `verifying` its digest.
     /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``; nothing is left then.
-    public func copy(_ descriptor: Descriptor, to target: ImageLayout, by temporary: String) throws {
+    public func copy(
+        _ descriptor: Descriptor,
+        to target: ImageLayout,
+        by temporary: String,
+        verifying: Bool = true
+    ) throws {
         let source = blobPath(descriptor.digest)
         let input = open(source, O_RDONLY | O_CLOEXEC)
         guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
@@ -18,13 +24,33 @@ extension ImageLayout {
         guard output >= 0 else { throw HostFileError("create", temporary, code: errno) }
         defer { close(output) }
         do {
-            try copy(descriptor, from: input, to: output)
+            if verifying || !Self.copyInKernel(from: input, to: output, count: descriptor.size) {
+                try copy(descriptor, from: input, to: output)
+            }
             let path = target.blobPath(descriptor.digest)
             guard rename(temporary, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
         } catch {
             unlink(temporary)
             throw error
         }
+    }
+
+    /// Copies a file of that length without reading it: whether that was possible; if not, both are at their start.
+    private static func copyInKernel(from input: CInt, to output: CInt, count: Int64) -> Bool {
+        var information = stat()
+        guard fstat(input, &information) == 0, information.st_size == count else { return false }
+        var done: Int64 = 0
+        while done < count {
+            let copied = sendfile(output, input, nil, Int(count - done))
+            if copied < 0, errno == EINTR { continue }
+            guard copied > 0 else { break }
+            done += Int64(copied)
+        }
+        guard done < count else { return true }
+        // Another file system, a full disk: the way by reading and writing finds out, from the start.
+        lseek(input, 0, SEEK_SET)
+        lseek(output, 0, SEEK_SET)
+        return false
     }
 
     private func copy(_ descriptor: Descriptor, from input: CInt, to output: CInt) throws {

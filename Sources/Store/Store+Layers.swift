@@ -51,7 +51,7 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try images.copy(descriptor, to: layout, by: part)
+            try images.copy(descriptor, to: layout, by: part, verifying: !isFresh(descriptor.digest))
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))
             throw error

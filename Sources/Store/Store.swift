@@ -17,6 +17,8 @@ public final class Store: Sendable {
     private let known = Mutex<[DiffID: LayerRecord]>([:])
     /// The blobs that came since the disk was last waited for.
     private let newBlobs = Mutex<[Digest]>([])
+    /// The blobs that this process hashed while it wrote them.
+    private let freshBlobs = Mutex<Set<Digest>>([])
 
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     /// - Throws: ``HostFileError`` or ``DatabaseError``.
@@ -247,7 +249,11 @@ public final class Store: Sendable {
         )
         known.withLock { $0[record.diffID] = record }
         newBlobs.withLock { $0.append(record.digest) }
+        _ = freshBlobs.withLock { $0.insert(record.digest) }
     }
+
+    /// Whether this process itself hashed the blob when it wrote it, so that it need not be hashed again.
+    func isFresh(_ digest: Digest) -> Bool { freshBlobs.withLock { $0.contains(digest) } }
 
     /// Sees to it that new layers are on the disk before an image names them, so that a power cut breaks no image.
     ///

@@ -71,6 +71,39 @@ import Testing
         }
     }
 
+    /// Pieces of it are compressed on several threads: what can be compressed, what cannot, and nothing but zeros.
+    @Test(arguments: [0, 1, 260_000, 262_144, 5_000_000, 40_000_000])
+    func gzipIsOneMemberThatOthersRead(size: Int) throws {
+        let part = "head -c 700001 /dev/urandom; seq 1 150000; head -c 1300003 /dev/zero"
+        try shell("cd \(scratch.path) && for i in $(seq 15); do \(part); done | head -c \(size) > content || true")
+        let root = try Directory(path: scratch.path)
+        let entry = LayerEntry.file("content")
+        var listed = entry.entry
+        listed.kind = .file(size: Int64(size))
+        let large = [LayerEntry(entry: listed, content: .file(root, ContainerPath("content")))]
+        let layer = try scratch.layer(large, "first")
+        _ = try scratch.layer(large, "second")
+        #expect(try scratch.read("first") == scratch.read("second"))
+        let tar = try shell("gzip -dc \(scratch.path)/first | sha256sum").prefix(64)
+        #expect(DiffID(try Digest(parsing: "sha256:\(tar)")) == layer.blob.diffID)
+        #expect(try shell("tar -xzOf \(scratch.path)/first content | cmp - \(scratch.path)/content") == "")
+        #expect(try layer.reading { try LayerReader.hasSameContent(large, asBlob: $0) })
+    }
+
+    @Test func reportsAFullDiskFromAnyThread() throws {
+        try shell("head -c 30000000 /dev/urandom > \(scratch.path)/content")
+        var listed = LayerEntry.file("content").entry
+        listed.kind = .file(size: 30_000_000)
+        let entries = [
+            LayerEntry(entry: listed, content: .file(try Directory(path: scratch.path), ContainerPath("content")))
+        ]
+        let full = try Descriptor(path: "/dev/full")
+        let error = #expect(throws: LayerError.self) {
+            try LayerWriter.begin(entries, blob: full.descriptor).finish()
+        }
+        #expect(error?.description == "cannot write the layer's blob: No space left on device")
+    }
+
     @Test func marksBecomeNames() throws {
         let entries: [LayerEntry] = [
             .directory("d", isOpaque: true), .node("d/gone", .whiteout), .node("gone", .whiteout), .file("d/f"),
@@ -125,7 +158,7 @@ import Testing
     }
 
     @Test func namesItsEncoders() {
-        #expect(LayerCompression.gzip.encoderName == "isal-1")
+        #expect(LayerCompression.gzip.encoderName == "isal-1-256k")
         #expect(LayerCompression.zstd(level: 9).encoderName == "zstd-9")
         #expect(LayerCompression.none.encoderName == "none")
     }

@@ -10,9 +10,9 @@ struct Exporter {
     let image: BuiltImage
     let tags: [ImageReference]
 
-    func write(_ output: OutputSpec) throws {
+    func write(_ output: OutputSpec) async throws {
         switch output.kind {
-        case .oci(tar: false): try writeLayout(output.destination)
+        case .oci(tar: false): try await writeLayout(output.destination)
         case .oci(tar: true): try writeArchive(output.destination, entries: layoutEntries())
         case .docker: try writeArchive(output.destination, entries: dockerEntries())
         case .tar: try writeArchive(output.destination, entries: rootEntries())
@@ -24,9 +24,9 @@ struct Exporter {
 
     private var blobs: [Descriptor] { image.manifest.layers + [image.manifest.config, image.descriptor] }
 
-    private func writeLayout(_ path: String) throws {
+    private func writeLayout(_ path: String) async throws {
         let layout = try ImageLayout(creating: path)
-        for blob in blobs { try store.export(blob, to: layout) }
+        try await copyBlobs(to: layout)
         guard !tags.isEmpty else {
             try layout.updateIndex { index in
                 index.manifests.removeAll { $0.digest == image.descriptor.digest }
@@ -35,6 +35,18 @@ struct Exporter {
             return
         }
         for tag in tags { try layout.put(indexEntry(tag)) }
+    }
+
+    /// Copies two blobs at a time: most of it is hashing.
+    private func copyBlobs(to layout: ImageLayout) async throws {
+        let store = store
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (position, blob) in blobs.enumerated() {
+                if position >= 2 { try await group.next() }
+                group.addTask { try await onThread { try store.export(blob, to: layout) } }
+            }
+            try await group.waitForAll()
+        }
     }
 
     /// As buildx names images in a layout: the tag for OCI's tools, the full name for containerd's.

@@ -69,4 +69,8 @@ int cshims_mknod(int directory, const char *_Nonnull name, uint32_t mode, uint32
 /* utimensat(2) that follows no link and sets the modification time and the access time alike. */
 int cshims_set_times(int directory, const char *_Nonnull name, int64_t seconds);
 
+/* Has the kernel begin to write that part of a file to the disk, without waiting. glibc declares it for GNU sources
+   only, which Swift's module of it is not. */
+int cshims_begin_writeback(int file, int64_t offset, int64_t count);
+
 #endif

@@ -1,3 +1,4 @@
+import CShims
 import Glibc
 import OCI
 import SystemPackage
@@ -7,6 +8,7 @@ final class BlobSink {
     private let blob: FileDescriptor
     private var hasher = Digest.Hasher()
     private(set) var size: Int64 = 0
+    private var handedToDisk: Int64 = 0
 
     init(_ blob: FileDescriptor) {
         self.blob = blob
@@ -24,6 +26,17 @@ final class BlobSink {
             }
             rest = rest.dropFirst(count)
         }
+        handToDisk()
+    }
+
+    /// Has the kernel begin to write what it holds of the blob, so that whoever waits for the disk at the end of the
+    /// build has less to wait for.
+    private func handToDisk() {
+        let interval: Int64 = 8 << 20
+        guard size - handedToDisk >= interval else { return }
+        // An advice: where it cannot be taken, the wait at the end is longer.
+        _ = cshims_begin_writeback(blob.rawValue, handedToDisk, size - handedToDisk)
+        handedToDisk = size
     }
 
     /// The digest of all that was written.

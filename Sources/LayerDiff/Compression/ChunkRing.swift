@@ -10,6 +10,14 @@ import Glibc
 final class ChunkRing: @unchecked Sendable {
     static let chunkSize = 256 << 10
 
+    /// A buffer as a reader has it: how many came before it, and what is in it.
+    ///
+    /// Unchecked because nobody writes to the bytes until the reader gives them back.
+    struct Chunk: @unchecked Sendable {
+        let number: Int
+        let bytes: UnsafeRawBufferPointer
+    }
+
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var memory: [UnsafeMutableRawBufferPointer?]
@@ -79,17 +87,42 @@ final class ChunkRing: @unchecked Sendable {
     func next(reader: Int) throws(LayerError) -> UnsafeRawBufferPointer? {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
-        if released[reader] < taken[reader] {
-            released[reader] = taken[reader]
-            pthread_cond_broadcast(changed)
-        }
+        giveBackLocked(reader: reader, before: taken[reader])
+        return try takeLocked(reader: reader)?.bytes
+    }
+
+    /// For a reader made of several threads: the next buffer that none of them has had; `nil` at the end.
+    ///
+    /// It is filled anew only after ``giveBack(reader:before:)``.
+    /// - Throws: the failure that another party reported.
+    func take(reader: Int) throws(LayerError) -> Chunk? {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return try takeLocked(reader: reader)
+    }
+
+    /// For such a reader: gives back all buffers whose number is smaller.
+    func giveBack(reader: Int, before number: Int) {
+        pthread_mutex_lock(lock)
+        giveBackLocked(reader: reader, before: number)
+        pthread_mutex_unlock(lock)
+    }
+
+    private func takeLocked(reader: Int) throws(LayerError) -> Chunk? {
         while failure == nil && !isFinished && published == taken[reader] { pthread_cond_wait(changed, lock) }
         if let failure { throw failure }
         guard published > taken[reader] else { return nil }
-        let slot = taken[reader] % memory.count
+        let number = taken[reader]
+        let slot = number % memory.count
         taken[reader] += 1
         guard let chunk = memory[slot] else { return nil }
-        return UnsafeRawBufferPointer(rebasing: chunk[..<counts[slot]])
+        return Chunk(number: number, bytes: UnsafeRawBufferPointer(rebasing: chunk[..<counts[slot]]))
+    }
+
+    private func giveBackLocked(reader: Int, before number: Int) {
+        guard released[reader] < number else { return }
+        released[reader] = number
+        pthread_cond_broadcast(changed)
     }
 
     private func update(_ change: () -> Void) {

@@ -134,6 +134,7 @@ final class LayerPipeline {
         _ compression: LayerCompression,
         to blob: FileDescriptor
     ) throws(LayerError) -> EncodedBlob {
+        if compression == .gzip { return try ParallelGzip(ring, reader: encoderReader, blob: blob).run() }
         let sink = BlobSink(blob)
         let encoder = try compression.makeEncoder()
         while let chunk = try ring.next(reader: encoderReader) { try encoder.encode(chunk, into: sink) }
