@@ -52,9 +52,15 @@ public struct ImageBuilder: Sendable {
         }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
-        let hashes = request.contextPath.map { path in
-            ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
-        }
+        // What was brought here for this build has new files each time: there is nothing to remember of them.
+        let hashes =
+            request.contextOrigin != nil
+            ? nil
+            : request.contextPath.map { path in
+                ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
+            }
+        let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
+        let opener = ContextOpener(remotes: remotes, work: work, hashes: hashes, origin: request.contextOrigin)
         let environment = StepEnvironment(
             store: store,
             work: work,
@@ -66,8 +72,9 @@ public struct ImageBuilder: Sendable {
                 sshAgents: request.sshAgents,
                 platform: request.platform,
                 logs: try makeLogDirectory(),
-                contexts: try plan.graph.contexts.map { try openContext($0, hashes: hashes) },
-                checks: checks.options
+                contexts: try plan.graph.contexts.map { try opener.open($0) },
+                checks: checks.options,
+                remotes: remotes
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
@@ -128,19 +135,6 @@ public struct ImageBuilder: Sendable {
         try HostFile.createDirectories(path)
         return path
     }
-
-    private func openContext(_ spec: ContextSpec, hashes: ContentHashes?) throws -> ContextTree {
-        var ignoreFile = spec.ignoreFile
-        if spec.name != nil { ignoreFile = try IgnoreFile.find(in: spec.path) }
-        let rules = try ignoreFile.map { try $0.rules() }
-        return try ContextTree(
-            path: spec.path,
-            name: spec.name.map { "the build context `\($0)`" } ?? "the build context \(spec.path)",
-            rules: rules,
-            ignoreFileName: ignoreFile?.shortName(in: spec.path) ?? "",
-            hashes: hashes ?? ContentHashes(path: "\(store.root)/contexts/other")
-        )
-    }
 }
 
 extension IgnoreFile {
@@ -158,7 +152,9 @@ extension IgnoreFile {
             throw MalformedIgnoreFile(file: self, diagnostic: error)
         }
     }
+}
 
+extension IgnoreFile {
     /// The ignore file beside a build file, which is for that one alone, else the context's.
     static func find(beside buildFile: String?, in directory: String) throws -> IgnoreFile? {
         for suffix in [".containerignore", ".dockerignore"] {
@@ -171,12 +167,7 @@ extension IgnoreFile {
     /// A context's own ignore file, `.containerignore` before `.dockerignore`.
     /// - Throws: ``HostFileError`` where one is there and cannot be read.
     public static func find(in directory: String) throws -> IgnoreFile? {
-        for name in [".containerignore", ".dockerignore"] {
-            let path = "\(directory)/\(name)"
-            guard HostFile.exists(path) else { continue }
-            return IgnoreFile(name: path, bytes: try HostFile.read(path, limit: 16 << 20))
-        }
-        return nil
+        try ContextFiles(path: directory, isForeign: false).ignoreFile()
     }
 }
 
@@ -249,10 +240,14 @@ struct LocalImages: ImageSource {
             } catch let error as ImageNotFound {
                 throw ImageUnavailable(reference: reference, reason: error)
             }
-        case .directory(let path):
-            throw MalformedOption(option: "--build-context", value: path, expected: "an image, not a directory")
+        case .directory, .git, .archive: throw NotAnImage()
         }
     }
+}
+
+/// A directory was taken for an image: a mistake of the planner's, not of the user's.
+struct NotAnImage: Error, CustomStringConvertible {
+    var description: String { "a directory was taken for an image (please report this)" }
 }
 
 /// An image that is not on this machine.

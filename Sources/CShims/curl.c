@@ -110,6 +110,7 @@ static void set_options(CURL *handle, struct exchange *exchange, struct curl_sli
     curl.easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request->maximum_redirects > 0 ? 1L : 0L);
     curl.easy_setopt(handle, CURLOPT_MAXREDIRS, (long)request->maximum_redirects);
     if (request->certificates) curl.easy_setopt(handle, CURLOPT_CAINFO, request->certificates);
+    if (request->certificate_directory) curl.easy_setopt(handle, CURLOPT_CAPATH, request->certificate_directory);
     curl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)request->connect_seconds);
     curl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, (long)request->slow_bytes_per_second);
     curl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)request->slow_seconds);
@@ -127,11 +128,12 @@ static void set_options(CURL *handle, struct exchange *exchange, struct curl_sli
 }
 
 static void perform(CURL *handle, struct swb_http_result *result) {
-    curl_off_t last_modified = -1;
+    curl_off_t last_modified = -1, retry_after = 0;
     result->code = (int)curl.easy_perform(handle);
     curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &result->status);
     if (curl.easy_getinfo(handle, CURLINFO_FILETIME_T, &last_modified) == CURLE_OK)
         result->last_modified = last_modified;
+    if (curl.easy_getinfo(handle, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK) result->retry_after = retry_after;
 }
 
 void swb_http_get(const struct swb_http_request *request, struct swb_http_result *result) {

@@ -18,7 +18,7 @@ extension Store {
     /// What each part of the store takes.
     /// - Throws: ``FileError`` where a part cannot be read.
     public func diskUsage() throws -> [PartUsage] {
-        try ["images", "layers", "indexes", "cache-mounts", "contexts", "logs", "tmp"].map { name in
+        try ["images", "layers", "indexes", "cache-mounts", "downloads", "git", "contexts", "logs", "tmp"].map { name in
             let directory = try Directory(path: "\(root)/\(name)")
             let items = try directory.list(.root)
             let top = name == "images" ? try directory.list(ContainerPath("blobs/sha256")).count : items.count
@@ -58,6 +58,7 @@ extension Store {
         try database.transaction([
             ("DELETE FROM steps WHERE used < ?", [.integer(limit)]),
             ("DELETE FROM selections WHERE used < ?", [.integer(limit)]),
+            ("DELETE FROM downloads WHERE used < ?", [.integer(limit)]),
         ])
         let named = try namedBlobs()
         try images.updateIndex { index in
@@ -66,6 +67,9 @@ extension Store {
         let kept = try keptLayers(named: named, usedSince: limit)
         try dropLayers(except: kept)
         try removeFiles(named: named, kept: kept)
+        let downloads = try keptDownloads()
+        try remove("downloads") { downloads.contains($0) }
+        try removeRepositories(before: limit)
         if hours == nil { try clear("cache-mounts") }
         try removeOldLogs(before: hours.map { Self.now - Int64($0) * 3600 } ?? Self.now)
         return max(0, before - (try diskUsage().reduce(0) { $0 + $1.bytes }))

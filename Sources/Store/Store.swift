@@ -27,7 +27,9 @@ public final class Store: Sendable {
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
-        for name in ["layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp"] {
+        for name in [
+            "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
+        ] {
             try HostFile.createDirectories("\(self.root)/\(name)")
         }
         // Layers hold set-user-ID programs and whatever else is in images: nobody else is to reach them.
@@ -54,6 +56,9 @@ public final class Store: Sendable {
         CREATE TABLE IF NOT EXISTS variants (
             source TEXT NOT NULL, compression TEXT NOT NULL, latest TEXT NOT NULL, diff_id TEXT NOT NULL,
             PRIMARY KEY (source, compression, latest)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS downloads (
+            url TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT, last_modified TEXT,
+            modified INTEGER, name TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
         """
 
     /// Where the compiled system call filter is kept, so that a build need not compile it again.

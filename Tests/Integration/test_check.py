@@ -208,7 +208,7 @@ class Warnings(Case):
 
     def test_a_name_given_twice_is_found_by_checks_and_refused_by_builds(self):
         file = "FROM scratch AS a\nCOPY <<A /1\nA\nFROM scratch AS A\nCOPY <<A /2\nA\n"
-        self.assertIn("DuplicateStageName", self.check(file).stdout)
+        self.assertIn("DuplicateStageName", self.check(file, expect=1).stdout)
         built = self.build(file)
         self.assertNotEqual(built.status, 0)
         self.assertIn("Buildfile:4:17: error: a stage named `A` exists already", built.stderr)

@@ -11,6 +11,8 @@ final class ContextTree: SourceTree, Sendable {
     let name: String
     /// How messages call the ignore file.
     private let ignoreFileName: String
+    /// The directory, absolute.
+    let path: String
 
     init(
         path: String,
@@ -24,6 +26,7 @@ final class ContextTree: SourceTree, Sendable {
         self.rules = rules
         self.hashes = hashes
         self.name = name
+        self.path = path
     }
 
     /// Whether an ignore file hides anything.

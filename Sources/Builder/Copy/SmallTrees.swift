@@ -1,6 +1,5 @@
 import LayerDiff
 import OCI
-import Registry
 
 /// Here-documents as files.
 struct InlineTree: SourceTree {
@@ -28,8 +27,7 @@ struct InlineTree: SourceTree {
 struct DownloadTree: SourceTree {
     let directory: Directory
     let name: String
-    let file: DownloadedFile
-    let now: Int64
+    let file: FetchedFile
 
     func node(_ path: ContainerPath) throws -> SourceNode? {
         guard path == ContainerPath(cleaning: name.utf8) else { return nil }
@@ -39,7 +37,7 @@ struct DownloadTree: SourceTree {
             mode: 0o600,
             uid: 0,
             gid: 0,
-            modified: file.lastModified ?? now
+            modified: file.modified
         )
         return SourceNode(entry: entry)
     }

@@ -14,7 +14,7 @@ struct NodeID: Sendable, Hashable, Comparable {
 /// An input names an earlier node only, so the list is in a possible order of execution.
 struct BuildGraph: Sendable {
     var nodes: [Node] = []
-    /// The local directories that steps read, the main context first where there is one.
+    /// The build contexts that steps read, the main context first where there is one.
     var contexts: [ContextSpec] = []
     /// The images that steps begin from or copy from.
     var images: [ResolvedImage] = []
@@ -44,11 +44,19 @@ public struct StepDisplay: Sendable, Hashable {
     var places = WordPlaces()
 }
 
-/// A local directory as a source.
+/// A build context as a source.
 struct ContextSpec: Sendable, Hashable {
+    /// Where its files are.
+    enum Location: Sendable, Hashable {
+        /// An absolute path of the host.
+        case directory(String)
+        case git(GitReference)
+        case archive(url: String)
+    }
+
     /// `nil` for the main context.
     var name: String?
-    var path: String
+    var location: Location
     var ignoreFile: IgnoreFile?
 }
 
@@ -151,6 +159,7 @@ struct CopyStep: Sendable, Hashable {
         case path(String)
         case inline(name: String, content: String)
         case url(String)
+        case git(GitReference)
     }
 
     var base: NodeID

@@ -137,9 +137,10 @@ extension Planner {
                 shown.append("<<\(heredoc.name)")
             case .path(let word):
                 let path = try text(word)
-                sources.append(try planSource(path, word: word, isAdd: isAdd))
-                shown.append(path)
-                places.sources[path] = word.range
+                let source = try planSource(path, of: copy, word: word, isAdd: isAdd)
+                sources.append(source)
+                shown.append(source.isRemote ? withoutCredentials(path) : path)
+                places.sources[source.name] = word.range
             }
         }
         let destination = try text(copy.destination)
@@ -150,7 +151,7 @@ extension Planner {
         let owner = try optionalText(copy.chown)
         let mode = try optionalText(copy.chmod)
         if let mode { try ModeChange.check(mode, at: copy.chmod?.range) }
-        let step = CopyStep(
+        var step = CopyStep(
             base: state.node,
             isAdd: isAdd,
             from: from,
@@ -162,8 +163,9 @@ extension Planner {
             link: copy.link,
             parents: copy.parents,
             unpack: copy.unpack,
-            checksum: try checksum(copy, text: try optionalText(copy.checksum), sources: sources)
+            checksum: nil
         )
+        if let checksum = try optionalText(copy.checksum) { try set(checksum, of: copy, in: &step) }
         let flags = CopyFlags(copy: copy, owner: owner, mode: mode)
         let operands = (shown + [destination]).joined(separator: " ")
         let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)", places: places)
@@ -171,23 +173,6 @@ extension Planner {
         if case .node(let node) = from { inputs.append(node) }
         state.node = add(.copy(step), inputs: inputs, display)
         state.history.append(.layer(state.node, createdBy: "\(keyword) \(flags.history)\(operands)"))
-    }
-
-    private func planSource(_ path: String, word: Word, isAdd: Bool) throws(Diagnostic) -> CopyStep.Source {
-        let isWeb = path.hasPrefix("http://") || path.hasPrefix("https://")
-        guard isAdd else {
-            if isWeb {
-                throw Diagnostic("COPY does not fetch URLs: `\(path)`", at: word.range, notes: ["use ADD"])
-            }
-            return .path(path)
-        }
-        let isRepository =
-            path.hasPrefix("git@") || path.hasPrefix("git://") || path.hasPrefix("ssh://")
-            || (isWeb && (path.hasSuffix(".git") || path.contains(".git#")))
-        if isRepository {
-            throw Diagnostic("ADD of a git repository is not supported yet: `\(path)`", at: word.range)
-        }
-        return isWeb ? .url(path) : .path(path)
     }
 
     private func checkDestination(
@@ -234,26 +219,6 @@ extension Planner {
             )
         }
         return .context(0)
-    }
-
-    private func checksum(
-        _ copy: CopyInstruction,
-        text: String?,
-        sources: [CopyStep.Source]
-    ) throws(Diagnostic) -> Digest? {
-        guard let text, let range = copy.checksum?.range else { return nil }
-        guard sources.count == 1, case .url = sources[0] else {
-            throw Diagnostic(
-                "--checksum needs exactly one source, and that an HTTP one",
-                at: range,
-                notes: ["split the instruction, or leave the flag away"]
-            )
-        }
-        do {
-            return try Digest(parsing: text)
-        } catch {
-            throw Diagnostic("--checksum: \(error)", at: range, notes: ["expected `sha256:` and 64 hexadecimal digits"])
-        }
     }
 }
 

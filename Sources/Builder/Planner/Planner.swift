@@ -57,7 +57,7 @@ struct Planner {
         arguments = ArgumentValues(request: request, lastStage: file.stages.last?.from.value.name?.value)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
-            graph.contexts.append(ContextSpec(name: nil, path: path, ignoreFile: request.ignoreFile))
+            graph.contexts.append(ContextSpec(name: nil, location: .directory(path), ignoreFile: request.ignoreFile))
         }
     }
 
@@ -222,6 +222,9 @@ struct Planner {
             state.beginStage(index: index, display: display)
             return state
         }
+        if let context = namedContext(name.text), let location = context.location {
+            return contextStage(context.name, location, platform: platform, index: index, display)
+        }
         if name.text == "scratch" {
             return StageState.scratch(node: add(.scratch, inputs: [], display), platform: platform, index, display)
         }
@@ -290,13 +293,6 @@ struct Planner {
                 )
             }
         }
-        if case .directory(let path) = source {
-            throw Diagnostic(
-                "the build context `\(name)` is the directory \(path), which cannot be a base image",
-                at: range,
-                notes: ["use FROM scratch and COPY --from=\(name) / /"]
-            )
-        }
         let key = ImageKey(source: source, platform: platform)
         if let node = imageNodes[key] { return node }
         let image: ResolvedImage
@@ -326,8 +322,8 @@ struct Planner {
                 notes: ["name a stage with `FROM … AS name` and use that name"]
             )
         }
-        if let context = namedContext(name), case .directory(let path) = context.source {
-            return .context(contextIndex(name: context.name, path: path))
+        if let context = namedContext(name), let location = context.location {
+            return .context(contextIndex(name: context.name, location))
         }
         if namedContext(name) == nil {
             if let index = stageIndex(named: name) {
@@ -373,9 +369,9 @@ struct Planner {
         }
     }
 
-    private mutating func contextIndex(name: String, path: String) -> Int {
+    mutating func contextIndex(name: String, _ location: ContextSpec.Location) -> Int {
         if let index = graph.contexts.firstIndex(where: { $0.name == name }) { return index }
-        graph.contexts.append(ContextSpec(name: name, path: path, ignoreFile: nil))
+        graph.contexts.append(ContextSpec(name: name, location: location, ignoreFile: nil))
         return graph.contexts.count - 1
     }
 

@@ -8,6 +8,8 @@ public struct BuildRequest: Sendable {
     public var buildFile: [UInt8] = []
     /// The main build context: an absolute path of the host; `nil` where there is none.
     public var contextPath: String?
+    /// Where a context comes from that was brought here for this build; `nil` for a directory of the caller's.
+    public var contextOrigin: String?
     /// The ignore file's bytes and its name; `nil` where there is none.
     public var ignoreFile: IgnoreFile?
     /// The names of the image, in the order given.
@@ -82,6 +84,9 @@ public struct NamedContext: Sendable, Hashable {
         case directory(String)
         case layout(path: String, tag: String?, digest: Digest?)
         case image(ImageReference)
+        case git(GitReference)
+        /// A tar archive, by its http:// or https:// URL.
+        case archive(url: String)
     }
 
     /// The name as given.

@@ -51,7 +51,8 @@ extension NamedContext {
             throw MalformedOption(
                 option: option,
                 value: text,
-                expected: "NAME=DIRECTORY, NAME=oci-layout://DIRECTORY[:TAG][@DIGEST] or NAME=docker-image://IMAGE"
+                expected:
+                    "NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY[:TAG][@DIGEST] or NAME=docker-image://IMAGE"
             )
         }
         name = pair[0]
@@ -64,12 +65,11 @@ extension NamedContext {
             } catch {
                 throw MalformedOption(option: option, value: text, expected: "an image: \(error)")
             }
-        } else if let scheme = value.firstRange(ofScheme: ["http://", "https://", "git://", "ssh://", "git@"]) {
-            throw MalformedOption(
-                option: option,
-                value: text,
-                expected: "a directory, oci-layout:// or docker-image://; contexts from \(scheme) are not supported yet"
-            )
+        } else if let remote = try RemoteLocation.parse(value, in: directory, option: option) {
+            switch remote {
+            case .git(let reference): source = .git(reference)
+            case .url(let url): source = .archive(url: url)
+            }
         } else {
             source = .directory(absolute(value, in: directory))
         }
@@ -100,12 +100,6 @@ extension NamedContext {
             throw MalformedOption(option: "--build-context", value: option, expected: "a directory after oci-layout://")
         }
         return .layout(path: absolute(String(path), in: directory), tag: tag, digest: digest)
-    }
-}
-
-extension String {
-    fileprivate func firstRange(ofScheme schemes: [String]) -> String? {
-        schemes.first { hasPrefix($0) }
     }
 }
 

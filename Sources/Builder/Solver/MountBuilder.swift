@@ -111,7 +111,7 @@ struct MountBuilder {
         switch source {
         case .node(let id): lower = try runner.store.directories(try runner.state(of: id).chain)
         case .context(let index):
-            let context = runner.graph.contexts[index]
+            let context = runner.environment.contexts[index]
             lower = [try mustBeCopied(index, node) ? try snapshot(tree, node) : context.path]
         case .none: lower = []
         }

@@ -70,7 +70,9 @@ struct Solver {
             return .failed(id, error)
         } catch {
             environment.progress.emit(.failed(step: id.index, message: "\(error)"))
-            return .failed(id, BuildError.step(node.display, error))
+            // What an interrupt breaks off, a download say, fails in its own way.
+            let isInterrupted = environment.cancellation.isCancelled
+            return .failed(id, isInterrupted ? BuildError.cancelled : BuildError.step(node.display, error))
         }
     }
 
@@ -98,6 +100,7 @@ final class StepEnvironment: Sendable {
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
     let checks: CheckOptions
+    let remotes: RemoteSources
     let stubs = MountPointStubs()
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
@@ -112,6 +115,7 @@ final class StepEnvironment: Sendable {
         logs = parts.logs
         contexts = parts.contexts
         checks = parts.checks
+        remotes = parts.remotes
     }
 
     /// The time of directories and files that a step makes itself.
@@ -130,6 +134,7 @@ final class StepEnvironment: Sendable {
         var logs: String
         var contexts: [ContextTree]
         var checks: CheckOptions
+        var remotes: RemoteSources
     }
 }
 

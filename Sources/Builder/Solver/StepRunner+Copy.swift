@@ -8,10 +8,11 @@ import Store
 extension StepRunner {
     func copy(_ step: CopyStep) throws -> Outcome {
         let base = try state(of: step.base)
-        let downloads = try download(step)
-        let key = try copyKey(step, on: base, downloads: downloads)
+        let fetched = try fetch(step)
+        let key = try copyKey(step, on: base, fetched)
         return try cached(key.key, on: base) {
-            let selection = try key.selection ?? select(step, downloads: downloads)
+            try verify(fetched)
+            let selection = try key.selection ?? select(step, fetched)
             environment.inFlight.wait(for: base.chain)
             let stack = try store.stack(base.chain)
             let owner = try at(node.display.places.owner) {
@@ -31,13 +32,6 @@ extension StepRunner {
         }
     }
 
-    /// A URL's file in the work directory.
-    struct Download {
-        var name: String
-        var file: DownloadedFile
-        var directory: String
-    }
-
     // MARK: The key
 
     private struct CopyKey {
@@ -46,7 +40,7 @@ extension StepRunner {
         var selection: Selection?
     }
 
-    private func copyKey(_ step: CopyStep, on base: StepState, downloads: [String: Download]) throws -> CopyKey {
+    private func copyKey(_ step: CopyStep, on base: StepState, _ fetched: FetchedSources) throws -> CopyKey {
         var fields = StepFields()
         fields.set("kind", step.isAdd ? "add" : "copy")
         fields.set("destination", step.destination)
@@ -59,7 +53,7 @@ extension StepRunner {
         fields.set("link", step.link)
         fields.set("parents", step.parents)
         fields.set("unpack", step.unpack.map { ["\($0)"] } ?? [])
-        let (digest, selection, files) = try contentDigest(of: step, downloads: downloads)
+        let (digest, selection, files) = try contentDigest(of: step, fetched)
         fields.set("content", digest.hex)
         // A linked layer stands alone; but a name in --chown is looked up below.
         let standsAlone = step.link && (step.owner.map(Self.isNumeric) ?? true)
@@ -77,17 +71,15 @@ extension StepRunner {
 
     private func contentDigest(
         of step: CopyStep,
-        downloads: [String: Download]
+        _ fetched: FetchedSources
     ) throws -> (Digest, Selection?, [String]) {
-        guard case .node(let source) = step.from else {
-            let selection = try select(step, downloads: downloads)
+        guard let origin = try origin(of: step, fetched) else {
+            let selection = try select(step, fetched)
             let (digest, files) = try selection.digest(owner: step.owner, mode: step.mode)
             return (digest, selection, files)
         }
-        // A stage's files are named by its layers: what was selected from the same layers before is still that.
-        let chainID = try state(of: source).chainID
         var name = FieldHasher(domain: "stage selection")
-        name.add(chainID?.description ?? "")
+        name.add(origin)
         name.add(step.sources.map(\.name))
         name.add(step.sources.map(\.inlineContent))
         name.add(step.excludes)
@@ -96,10 +88,18 @@ extension StepRunner {
         name.add(step.mode ?? "")
         let selectionName = name.finalize()
         if let digest = try store.selectionDigest(selectionName) { return (digest, nil, []) }
-        let selection = try select(step, downloads: downloads)
+        let selection = try select(step, fetched)
         let (digest, files) = try selection.digest(owner: step.owner, mode: step.mode)
         try store.insertSelection(selectionName, digest: digest)
         return (digest, selection, files)
+    }
+
+    /// What names all of a step's files without a look at them: a stage's layers, or commits; `nil` where nothing does.
+    ///
+    /// What was selected from the same ones before is still that.
+    private func origin(of step: CopyStep, _ fetched: FetchedSources) throws -> String? {
+        if case .node(let source) = step.from { return try state(of: source).chainID?.description ?? "" }
+        return fetched.commitsAlone(of: step)
     }
 
     // MARK: What is selected
@@ -119,7 +119,7 @@ extension StepRunner {
         }
     }
 
-    private func select(_ step: CopyStep, downloads: [String: Download]) throws -> Selection {
+    private func select(_ step: CopyStep, _ fetched: FetchedSources) throws -> Selection {
         var selection = Selection()
         let (tree, place) = try tree(of: step.from)
         let inline = InlineTree(files: step.sources.compactMap(\.inlineFile), now: environment.now)
@@ -138,48 +138,14 @@ extension StepRunner {
                     )
                 )
             case .url(let url):
-                guard let download = downloads[url] else { continue }
+                guard let download = fetched.files[url] else { continue }
                 try add(download, to: &selection)
+            case .git(let reference):
+                guard let commit = fetched.commits[reference] else { continue }
+                try add(commit, of: reference, for: step, to: &selection)
             }
         }
         return selection
-    }
-
-    // MARK: URLs
-
-    private func download(_ step: CopyStep) throws -> [String: Download] {
-        var result: [String: Download] = [:]
-        for case .url(let url) in step.sources where result[url] == nil {
-            let directory = try environment.work.makeDirectory("download")
-            let name = URLName.fileName(of: url)
-            guard !name.isEmpty || !step.destination.hasSuffix("/") else { throw DownloadNameError(url: url) }
-            let path = "\(directory)/file"
-            let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            guard file >= 0 else { throw HostFileError("create", path, code: errno) }
-            let descriptor = OwnedDescriptor(owning: file, path: path)
-            let fetched = try at(node.display.places.sources[url]) {
-                try HTTPDownload.fetch(url, to: descriptor.raw, limits: DownloadLimits())
-            }
-            if let expected = step.checksum, expected != fetched.digest {
-                let error = ChecksumError(url: url, expected: expected, found: fetched.digest)
-                throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
-            }
-            result[url] = Download(name: name.isEmpty ? "file" : name, file: fetched, directory: directory)
-        }
-        return result
-    }
-
-    private func add(_ download: Download, to selection: inout Selection) throws {
-        let tree = DownloadTree(
-            directory: try Directory(path: download.directory),
-            name: download.name,
-            file: download.file,
-            now: environment.now
-        )
-        guard let node = try tree.node(ContainerPath(cleaning: download.name.utf8)) else { return }
-        selection.trees.append(tree)
-        let item = Selection.Item(relative: node.entry.path, node: node, tree: selection.trees.count - 1)
-        selection.groups.append(Selection.Group(form: .file, items: [item]))
     }
 
     // MARK: Archives
@@ -210,31 +176,14 @@ extension StepRunner {
     }
 }
 
-/// A download that is not what `--checksum` says.
-struct ChecksumError: Error, CustomStringConvertible {
-    let url: String
-    let expected: Digest
-    let found: Digest
-
-    var description: String {
-        "\(redacted(url)) has the digest \(found), but --checksum says \(expected); nothing was copied"
-    }
-}
-
-/// A URL that names no file, where a name is needed.
-struct DownloadNameError: Error, CustomStringConvertible {
-    let url: String
-
-    var description: String { "\(redacted(url)) names no file; give a destination that does not end in a slash" }
-}
-
 extension CopyStep.Source {
-    /// The source as written, without inline content.
+    /// The source as written, without inline content and credentials.
     var name: String {
         switch self {
         case .path(let path): path
         case .inline(let name, _): "<<\(name)"
-        case .url(let url): url
+        case .url(let url): withoutCredentials(url)
+        case .git(let reference): reference.shown
         }
     }
 
@@ -244,48 +193,5 @@ extension CopyStep.Source {
 
     var inlineFile: (name: String, content: [UInt8])? {
         if case .inline(let name, let content) = self { (name, Array(content.utf8)) } else { nil }
-    }
-}
-
-/// The name that a URL's path ends in: without query and fragment, `%20` decoded.
-enum URLName {
-    static func fileName(of url: String) -> String {
-        var rest = Array(url.utf8)
-        if let end = rest.firstIndex(where: { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }) {
-            rest.removeSubrange(end...)
-        }
-        guard let scheme = String(decoding: rest, as: UTF8.self).firstRange(of: "://") else { return "" }
-        let path = String(decoding: rest, as: UTF8.self)[scheme.upperBound...]
-        guard let slash = path.lastIndex(of: "/") else { return "" }
-        let name = percentDecoded(Array(path[path.index(after: slash)...].utf8))
-        return name == "." || name == ".." || name.contains("/") || name.contains("\0") ? "" : name
-    }
-
-    private static func percentDecoded(_ bytes: [UInt8]) -> String {
-        var result: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, bytes[index + 1] != UInt8(ascii: "+"),
-                let value = UInt8(String(decoding: bytes[(index + 1)...(index + 2)], as: UTF8.self), radix: 16)
-            {
-                result.append(value)
-                index += 3
-            } else {
-                result.append(bytes[index])
-                index += 1
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-}
-
-extension String {
-    fileprivate func firstRange(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            formIndex(after: &start)
-        }
-        return nil
     }
 }

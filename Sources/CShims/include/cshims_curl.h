@@ -21,9 +21,19 @@ enum { SWB_HTTP_NO_LIBRARY = -1 };
 /* The values of CURLcode that callers tell apart: their numbers are part of libcurl's stable interface. */
 enum {
     SWB_HTTP_OK = 0,
+    SWB_HTTP_UNKNOWN_PROXY = 5,
+    SWB_HTTP_UNKNOWN_HOST = 6,
+    SWB_HTTP_HTTP2 = 16,
+    SWB_HTTP_PARTIAL_FILE = 18,
     SWB_HTTP_TIMED_OUT = 28,
     SWB_HTTP_TOO_MANY_REDIRECTS = 47,
-    SWB_HTTP_TOO_LARGE = 63
+    SWB_HTTP_GOT_NOTHING = 52,
+    SWB_HTTP_SEND_ERROR = 55,
+    SWB_HTTP_RECEIVE_ERROR = 56,
+    SWB_HTTP_UNTRUSTED = 60,
+    SWB_HTTP_TOO_LARGE = 63,
+    SWB_HTTP_BAD_AUTHORITIES = 77,
+    SWB_HTTP_HTTP2_STREAM = 92
 };
 
 struct swb_http_request {
@@ -33,6 +43,8 @@ struct swb_http_request {
     uint32_t header_count;
     /* Certificates to trust (PEM) in place of the system's; null for those. */
     const char *_Nullable certificates;
+    /* A directory of such certificates, named by their hashes; null for the system's. */
+    const char *_Nullable certificate_directory;
     uint32_t maximum_redirects;
     uint32_t connect_seconds;
     /* The exchange ends when it has been slower than this for so long. */
@@ -54,6 +66,8 @@ struct swb_http_result {
     long status;
     /* The response's Last-Modified in seconds since 1970, -1 when unknown. */
     int64_t last_modified;
+    /* The seconds that the server asks to wait for (Retry-After), 0 when it says nothing of it. */
+    int64_t retry_after;
     /* What went wrong, in libcurl's or the dynamic loader's words; empty when nothing did. */
     char reason[256];
 };

@@ -14,7 +14,13 @@ public enum DownloadError: Error, Sendable, Hashable {
     case tooLarge(url: String, limit: Int64)
     /// Nothing was heard for too long.
     case stalled(url: String, reason: String)
-    /// The transfer failed: the name is unknown, the connection broke, the certificate is not trusted...
+    /// The connection broke in the middle.
+    case interrupted(url: String, reason: String)
+    /// The server's certificate is not trusted.
+    case untrusted(url: String, reason: String)
+    /// The host's name, or the proxy's, is unknown.
+    case unknownHost(url: String, reason: String)
+    /// The transfer failed for another reason: nobody listens there, say.
     case failed(url: String, reason: String)
     /// What arrived could not be written to the file.
     case unwritable(url: String, errno: CInt)
@@ -38,12 +44,29 @@ extension DownloadError: CustomStringConvertible {
             "cannot download \(url): it is larger than the limit of \(limit) bytes"
         case .stalled(let url, let reason):
             "cannot download \(url): the server is too slow (\(reason))"
+        case .interrupted(let url, let reason):
+            "cannot download \(url): the connection broke (\(reason)); try again later"
+        case .untrusted(let url, let reason):
+            "cannot download \(url): the server's certificate is not trusted (\(reason)); "
+                + "name your own authority's certificate in SSL_CERT_FILE if that is what signed it"
+        case .unknownHost(let url, let reason):
+            "cannot download \(url): \(reason); check the name and the network"
         case .failed(let url, let reason):
             "cannot download \(url): \(reason)"
         case .unwritable(let url, let errno):
             "cannot write what was downloaded from \(url): \(errorText(errno))"
         case .cancelled(let url):
             "the download of \(url) was cancelled"
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    var mayPass: Bool {
+        switch self {
+        case .interrupted, .stalled: true
+        case .unsupportedURL, .missingLibrary, .status, .tooManyRedirects, .tooLarge, .untrusted, .unknownHost, .failed,
+            .unwritable, .cancelled:
+            false
         }
     }
 

@@ -1,94 +1,132 @@
-import CShims
 import Glibc
+
+/// What to download, and how hard to try.
+public struct DownloadRequest: Sendable {
+    /// What is asked for.
+    public var http: HTTPRequest
+    /// The version that is there already: it is not sent again.
+    public var known: FileValidators?
+    /// What happens after a failure that may pass.
+    public var retries: RetryPolicy
+
+    /// A request for a file that is not there yet, unless told otherwise.
+    public init(_ http: HTTPRequest, known: FileValidators? = nil, retries: RetryPolicy = RetryPolicy()) {
+        self.http = http
+        self.known = known
+        self.retries = retries
+    }
+}
 
 /// Downloads files over HTTP.
 public enum HTTPDownload {
     /// Downloads what `url` names to `descriptor`, from where that stands, and computes its digest on the way.
     ///
-    /// It blocks its thread until the file is there, and ends early when its task is cancelled. Redirects are
-    /// followed to HTTP only; certificates are those of `SSL_CERT_FILE`, or the system's. What was written stays in
-    /// the file when the download fails.
+    /// It blocks its thread until the file is there, and ends early when its task is cancelled. What was written stays
+    /// in the file when the download fails.
     /// - Throws: ``DownloadError``, for a status that is no success, too.
     public static func fetch(
         _ url: String,
         to descriptor: CInt,
         limits: DownloadLimits = DownloadLimits()
     ) throws(DownloadError) -> DownloadedFile {
-        let (transfer, result) = try exchange(url, headers: [], to: descriptor, limits: limits)
-        guard (200..<300).contains(result.status) else {
-            throw .status(UInt(max(0, result.status)), url: redacted(url))
+        let request = DownloadRequest(HTTPRequest(url: url, limits: limits))
+        guard case .file(let file) = try fetch(request, to: descriptor) else {
+            throw .status(304, url: redacted(url))
         }
-        return transfer.file(lastModified: result.last_modified)
+        return file
     }
 
-    /// Downloads what `url` names, unless it is still the version that `etag` names: then the result is `nil`.
-    /// - Throws: ``DownloadError``, as ``fetch(_:to:limits:)`` does.
+    /// Carries out a request, with `descriptor` as the file, from where that stands.
+    ///
+    /// After a failure that may pass it waits and tries again; a connection that broke in the middle is taken up there,
+    /// if the server vouches that the file is still the same.
+    /// - Throws: ``DownloadError``, for a status that is no success, too.
     public static func fetch(
-        _ url: String,
-        to descriptor: CInt,
-        limits: DownloadLimits = DownloadLimits(),
-        ifNoneMatch etag: String
-    ) throws(DownloadError) -> DownloadedFile? {
-        // A tag that could end the header early was no tag to begin with: ask for the file without it.
-        let isSafe = etag.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
-        let headers = isSafe ? ["If-None-Match: \(etag)"] : []
-        let (transfer, result) = try exchange(url, headers: headers, to: descriptor, limits: limits)
-        if result.status == 304 { return nil }
-        guard (200..<300).contains(result.status) else {
-            throw .status(UInt(max(0, result.status)), url: redacted(url))
+        _ request: DownloadRequest,
+        to descriptor: CInt
+    ) throws(DownloadError) -> DownloadOutcome {
+        let sink = DownloadSink(writingTo: descriptor, maximumSize: request.http.limits.maximumSize)
+        var failures = 0
+        for connection in 1... {
+            let before = sink.size
+            switch attempt(request, sink) {
+            case .done(let outcome): return outcome
+            case .failed(let error, let isPassing, let retryAfter):
+                failures = sink.size > before ? 1 : failures + 1
+                guard isPassing, connection < request.retries.maximumConnections,
+                    let wait = request.retries.wait(failures: failures, retryAfter: retryAfter)
+                else { throw error }
+                try pause(wait, request.http)
+            }
         }
-        return transfer.file(lastModified: result.last_modified)
+        throw .failed(url: redacted(request.http.url), reason: "it was tried too often")
     }
 
-    private static func exchange(
-        _ url: String,
-        headers: [String],
-        to descriptor: CInt,
-        limits: DownloadLimits
-    ) throws(DownloadError) -> (HTTPTransfer, swb_http_result) {
-        guard isHTTP(url), !url.utf8.contains(0) else { throw .unsupportedURL(redacted(url)) }
-        let transfer = HTTPTransfer(writingTo: descriptor, maximumSize: limits.maximumSize)
-        let result = transfer.run(url, headers: headers, limits: limits)
-        if let error = failure(of: transfer, result, url: redacted(url), limits: limits) { throw error }
-        return (transfer, result)
+    private enum Attempt {
+        case done(DownloadOutcome)
+        case failed(DownloadError, isPassing: Bool, retryAfter: Int64 = 0)
     }
 
-    private static func isHTTP(_ url: String) -> Bool {
-        let start = url.prefix(8).lowercased()
-        return start.hasPrefix("http://") || start.hasPrefix("https://")
+    private static func attempt(_ request: DownloadRequest, _ sink: DownloadSink) -> Attempt {
+        let resumption = sink.resumption
+        if resumption.isEmpty { _ = sink.startOver() }
+        sink.begin()
+        var http = request.http
+        // A file that has begun to arrive is another version than the known one.
+        http.fields += resumption.isEmpty ? request.known?.condition ?? [] : resumption
+        let url = redacted(http.url)
+        let head: HTTPHead
+        do throws(DownloadError) {
+            head = try HTTPClient.get(http, into: sink)
+        } catch {
+            return .failed(error, isPassing: error.mayPass)
+        }
+        if head.status == 304, resumption.isEmpty, request.known?.condition.isEmpty == false {
+            return .done(.notModified)
+        }
+        guard sink.decide(head) else { return failure(of: sink, head, request, url: url) }
+        let file = DownloadedFile(
+            digest: sink.finish(),
+            size: sink.size,
+            lastModified: head.lastModified,
+            validators: FileValidators(etag: head.value(of: "ETag"), lastModified: head.value(of: "Last-Modified")),
+            suggestedName: head.value(of: "Content-Disposition").flatMap(ContentDisposition.fileName)
+        )
+        return .done(.file(file))
     }
 
-    /// The exchange's own failure, or `nil` where the server answered: whatever its answer was.
     private static func failure(
-        of transfer: HTTPTransfer,
-        _ result: swb_http_result,
-        url: String,
-        limits: DownloadLimits
-    ) -> DownloadError? {
-        switch transfer.stop {
-        case .writeFailed(let errno): return .unwritable(url: url, errno: errno)
-        case .tooLarge: return .tooLarge(url: url, limit: limits.maximumSize)
-        case .cancelled: return .cancelled(url: url)
-        case .errorStatus: return nil
-        case nil: break
+        of sink: DownloadSink,
+        _ head: HTTPHead,
+        _ request: DownloadRequest,
+        url: String
+    ) -> Attempt {
+        switch sink.stop {
+        case .writeFailed(let errno): return .failed(.unwritable(url: url, errno: errno), isPassing: false)
+        case .tooLarge:
+            return .failed(.tooLarge(url: url, limit: request.http.limits.maximumSize), isPassing: false)
+        case .wrongPart:
+            return .failed(.failed(url: url, reason: "the server sent another part than asked for"), isPassing: true)
+        case .errorStatus, nil: break
         }
-        switch result.code {
-        case CInt(SWB_HTTP_OK): return nil
-        case CInt(SWB_HTTP_NO_LIBRARY): return .missingLibrary(reason: result.text)
-        case CInt(SWB_HTTP_TOO_MANY_REDIRECTS):
-            return .tooManyRedirects(url: url, limit: limits.maximumRedirects)
-        case CInt(SWB_HTTP_TOO_LARGE): return .tooLarge(url: url, limit: limits.maximumSize)
-        case CInt(SWB_HTTP_TIMED_OUT): return .stalled(url: url, reason: result.text)
-        default: return .failed(url: url, reason: result.text)
+        if head.status == 416, sink.size > 0 {
+            // There is no such rest: the file has become shorter.
+            _ = sink.startOver()
+            return .failed(.status(416, url: url), isPassing: true)
         }
+        let mayPass = [408, 429, 500, 502, 503, 504].contains(head.status)
+        return .failed(.status(UInt(head.status), url: url), isPassing: mayPass, retryAfter: head.retryAfter)
     }
-}
 
-extension swb_http_result {
-    /// What went wrong, as text.
-    fileprivate var text: String {
-        withUnsafeBytes(of: reason) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    /// Waits, in pieces, so that a cancellation is seen.
+    private static func pause(_ milliseconds: Int64, _ request: HTTPRequest) throws(DownloadError) {
+        var rest = milliseconds
+        while rest > 0 {
+            if request.isCancelled() { throw .cancelled(url: redacted(request.url)) }
+            let piece = min(rest, 100)
+            var time = timespec(tv_sec: 0, tv_nsec: Int(piece) * 1_000_000)
+            nanosleep(&time, nil)
+            rest -= piece
         }
     }
 }

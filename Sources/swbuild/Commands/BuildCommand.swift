@@ -53,15 +53,19 @@ struct BuildCommand: AsyncParsableCommand {
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         do {
             var request = try makeRequest()
-            let inputs = try source.loadInputs()
+            let store = try global.openStore()
+            let cancellation = Cancellation()
+            let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
+            let loader = source.inputLoader(remotes: remotes)
+            if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
+            let inputs = try loader.load()
             defer { inputs.discard() }
             inputs.fill(&request)
             reporter.sourceName = request.buildFileName
             reporter.source = request.buildFile
-            let cancellation = Cancellation()
             Signals.cancelOnInterrupt(cancellation)
             let builder = ImageBuilder(
-                store: try global.openStore(),
+                store: store,
                 progress: reporter.sink,
                 cancellation: cancellation,
                 logger: logger

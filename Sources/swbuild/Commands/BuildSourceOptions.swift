@@ -10,7 +10,10 @@ struct BuildSourceOptions: ParsableArguments {
     )
     var file: String?
 
-    @Argument(help: "The build context: a directory, or '-' for a tar or a build file on standard input.")
+    @Argument(
+        help:
+            "The build context: a directory, the URL of a git repository, tar or build file, or '-' for standard input."
+    )
     var context = "."
 
     @Option(name: .long, help: "The stage to build, by name or number (default: the last).")
@@ -21,7 +24,8 @@ struct BuildSourceOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: "A further context: NAME=DIRECTORY, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
+        help:
+            "A further context: NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
     )
     var buildContext: [String] = []
 
@@ -35,13 +39,17 @@ struct BuildSourceOptions: ParsableArguments {
     var platform: String?
 
     /// Finds and reads the build file and the context.
-    func loadInputs() throws -> BuildInputs {
-        try InputLoader(
+    func loadInputs() throws -> BuildInputs { try inputLoader(remotes: nil).load() }
+
+    /// What finds and reads them; one that comes from elsewhere is brought here by `remotes`.
+    func inputLoader(remotes: RemoteSources?) -> InputLoader {
+        InputLoader(
             file: file,
             context: context,
             directory: Console.workingDirectory,
-            temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp"
-        ).load()
+            temporaryDirectory: Console.environment("TMPDIR") ?? "/tmp",
+            remotes: remotes
+        )
     }
 
     /// Fills in what the options say.

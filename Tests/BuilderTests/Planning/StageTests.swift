@@ -146,7 +146,7 @@ import Testing
                 NamedContext(name: "base", source: .image(try ImageReference(parsing: "other"))),
             ]
         }
-        #expect(plan.graph.contexts.map(\.path) == ["/context", "/there"])
+        #expect(plan.graph.contexts.map(\.location) == [.directory("/context"), .directory("/there")])
         #expect(plan.copies.first?.from == .context(1))
         #expect(images.requests == ["other", "/layout:t"])
         #expect(!plan.neededSteps.contains("RUN never"))
@@ -158,14 +158,17 @@ import Testing
                 NamedContext(name: "a", source: .directory("/1")), NamedContext(name: "a", source: .directory("/2")),
             ]
         }
-        #expect(plan.graph.contexts.map(\.path) == ["/context", "/2"])
+        #expect(plan.graph.contexts.map(\.location) == [.directory("/context"), .directory("/2")])
     }
 
-    @Test func aDirectoryIsNoBaseImage() {
-        let error = #expect(throws: Diagnostic.self) {
-            try plan("FROM a") { $0.namedContexts = [NamedContext(name: "a", source: .directory("/1"))] }
+    @Test func aDirectoryAsTheBaseIsAnImageOfItsFiles() throws {
+        let plan = try plan("FROM a\nLABEL x=y") { request in
+            request.namedContexts = [NamedContext(name: "a", source: .directory("/1"))]
         }
-        #expect(error?.message.contains("cannot be a base image") == true)
+        #expect(plan.history == ["FROM a", "[LABEL x=y]"])
+        #expect(plan.graph.contexts.map(\.location) == [.directory("/context"), .directory("/1")])
+        #expect(plan.copies.map(\.from) == [.context(1)])
+        #expect(plan.result.config.runtime.environment == ["PATH=\(StageState.defaultPath)"])
     }
 
     @Test func withoutAContextNothingCanBeCopiedFromIt() throws {

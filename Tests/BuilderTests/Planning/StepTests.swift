@@ -130,10 +130,12 @@ import Testing
         ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "unknown network mode"),
         ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "unknown security mode"),
         ("COPY a b /c", "needs a directory as its destination"),
-        ("COPY http://h/f /", "does not fetch"), ("ADD git@h:x.git /", "not supported yet"),
-        ("ADD https://h/x.git /", "not supported yet"), ("COPY --chmod=9 a /", "is no mode"),
+        ("COPY http://h/f /", "does not fetch"), ("ADD https://h/x.git#-x /", "no name of a branch"),
+        ("ADD https://h/x.git?what=1 /", "no query"), ("COPY --chmod=9 a /", "is no mode"),
+        ("ADD --checksum=xyz https://h/x.git /", "is no commit"),
+        ("ADD --checksum=abcdef0 https://h/x.git?commit=1234567 /", "two commits"),
         ("ADD --checksum=sha256:12 http://h/f /", "--checksum"),
-        ("ADD --checksum=sha256:\(String(repeating: "a", count: 64)) f /", "an HTTP one"),
+        ("ADD --checksum=sha256:\(String(repeating: "a", count: 64)) f /", "that a URL"),
     ])
     func stepsThatCannotBe(text: String, message: String) {
         let error = #expect(throws: Diagnostic.self) { try plan("FROM base\n\(text)") }

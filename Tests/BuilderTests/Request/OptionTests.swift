@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a", "=dir", "a=", "a=http://h/x", "a=https://h/x.git", "a=git@h:x", "a=ssh://h/x",
+        "", "a", "=dir", "a=", "a=ftp://h/x", "a=https://h/x.git#-x", "a=git@-h:x", "a=ssh://-oX/x",
         "a=docker-image://UPPER",
         "a=docker-image://", "a=oci-layout://l@sha256:12", "a=oci-layout://",
     ])

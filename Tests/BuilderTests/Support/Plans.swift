@@ -26,6 +26,8 @@ final class FakeImages: ImageSource {
             case .image(let reference): reference.familiar
             case .layout(let path, let tag, _): "\(path):\(tag ?? "-")"
             case .directory(let path): path
+            case .git(let reference): reference.shown
+            case .archive(let url): url
             }
         asked.withLock { $0.append(name) }
         let scratch = try self.scratch.get()
