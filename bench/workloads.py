@@ -122,6 +122,39 @@ def large_base(directory: pathlib.Path, scale: float) -> Input:
                  generate.write_image(directory / "base", layers))
 
 
+def ignore(directory: pathlib.Path, scale: float) -> Input:
+    context = empty_context(directory)
+    endings = ["o", "log", "tmp", "c", "txt"]
+    for folder in range(max(1, int(500 * scale))):
+        place = context / f"part{folder % 10}" / f"d{folder}"
+        place.mkdir(parents=True)
+        for number in range(200):
+            (place / f"f{number}.{endings[number % 5]}").touch()
+    # Of every kind that there is, and no directory is dropped as a whole: each file is looked at with each pattern.
+    patterns = ["**/*.o", "**/*.log", "part*/*/*.tmp", "**/*.txt", "**/*.c"]
+    for number in range(39):
+        patterns += [f"name{number}", f"**/*.suffix{number}", f"part{number}/*/x?{number}", f"**/dir{number}/**",
+                     f"!part1/d{number}1/f3.c"]
+    (context / ".dockerignore").write_text("\n".join(patterns) + "\n")
+    return Input(HEAD + "COPY . /tree\n", context, busybox(directory))
+
+
+def parse(directory: pathlib.Path, scale: float) -> Input:
+    """A build file of 200,000 lines and 10 MB, of which the target needs the last two only."""
+    kinds = ['RUN echo {n} && \\\n    test -e /file{n} && echo "a longer line, $PATH and all" > /directory/file{n}\n',
+             'ENV NAME{n}=value{n} OTHER{n}="a value with blanks in it" THIRD{n}=$NAME{n}\n',
+             'COPY --chown=1000:1000 --chmod=644 some/source{n} other/source{n} /destination{n}/\n',
+             '# A comment on what follows, about as long as those that people write: {n}\n',
+             'RUN <<EOF\necho a here-document of one line, {n}\nEOF\n',
+             'LABEL org.example.label{n}="some value of the label" other=${{NAME{n}:-x}}\n']
+    lines, text = 0, []
+    while lines < 200_000 * scale:
+        text.append(kinds[len(text) % len(kinds)].format(n=len(text)))
+        lines += text[-1].count("\n")
+    return Input("ARG BASE\nFROM $BASE AS unused\n" + "".join(text) + "FROM $BASE\nRUN true\n",
+                 empty_context(directory), busybox(directory))
+
+
 WORKLOADS = [
     Workload("steps-20", "20 small RUN steps", ("nothing cached", "all cached"), steps(20)),
     Workload("steps-40", "40 small RUN steps", ("nothing cached", "all cached"), steps(40)),
@@ -132,4 +165,6 @@ WORKLOADS = [
     Workload("large-file", "COPY of one 2 GB file", ("nothing cached",), large_file),
     Workload("empty-files", "COPY of 200,000 empty files", ("nothing cached", "all cached"), empty_files),
     Workload("large-base", "base of 170 MB in 5 layers, one step", ("nothing cached",), large_base),
+    Workload("ignore", "COPY of 100,000 files less 200 patterns", ("nothing cached", "all cached"), ignore),
+    Workload("parse-10mb", "build file of 200,000 lines, 10 MB", ("nothing cached",), parse),
 ]

@@ -47,6 +47,9 @@ public struct ImageBuilder: Sendable {
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
         let plan = try Planner.plan(file, request: request, images: LocalImages(store: store))
+        for warning in plan.warnings {
+            progress.emit(.note((["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")))
+        }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
         // What was brought here for this build has new files each time: there is nothing to remember of them.
@@ -121,18 +124,32 @@ public struct ImageBuilder: Sendable {
 }
 
 extension IgnoreFile {
+    /// The name for messages about a context: without the context's path where it is in there.
+    func shortName(in context: String) -> String {
+        name.hasPrefix(context + "/") ? String(name.dropFirst(context.utf8.count + 1)) : name
+    }
+
     /// The rules of the file.
     func rules() throws -> IgnoreRules {
         do {
             return try IgnoreRules(parsing: bytes)
         } catch {
             // Its place is one of the ignore file, not of the build file that other diagnostics quote.
-            throw MalformedIgnoreFile(name: name, line: error.range?.start.line, reason: error.message)
+            throw MalformedIgnoreFile(file: self, diagnostic: error)
         }
     }
 }
 
 extension IgnoreFile {
+    /// The ignore file beside a build file, which is for that one alone, else the context's.
+    static func find(beside buildFile: String?, in directory: String) throws -> IgnoreFile? {
+        for suffix in [".containerignore", ".dockerignore"] {
+            guard let name = buildFile.map({ $0 + suffix }), HostFile.exists(name) else { continue }
+            return IgnoreFile(name: name, bytes: try HostFile.read(name, limit: 16 << 20))
+        }
+        return try find(in: directory)
+    }
+
     /// A context's own ignore file, `.containerignore` before `.dockerignore`.
     /// - Throws: ``HostFileError`` where one is there and cannot be read.
     public static func find(in directory: String) throws -> IgnoreFile? {
@@ -141,12 +158,16 @@ extension IgnoreFile {
 }
 
 /// An ignore file with a pattern that is none.
-struct MalformedIgnoreFile: Error, CustomStringConvertible {
-    let name: String
-    let line: Int?
-    let reason: String
+public struct MalformedIgnoreFile: Error, CustomStringConvertible {
+    /// The file.
+    public let file: IgnoreFile
+    /// What is wrong, at a place of that file.
+    public let diagnostic: Diagnostic
 
-    var description: String { "\(name)\(line.map { ":\($0)" } ?? ""): \(reason)" }
+    /// The file, the line and what is wrong.
+    public var description: String {
+        "\(file.name)\(diagnostic.range.map { ":\($0.start.line)" } ?? ""): \(diagnostic.message)"
+    }
 }
 
 /// SOURCE_DATE_EPOCH: the moment that stands for all times of a build.

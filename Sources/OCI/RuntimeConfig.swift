@@ -99,8 +99,29 @@ public struct RuntimeConfig: Sendable, Hashable {
         environment = list
     }
 
+    /// Sets many environment variables, each as if alone, in time that grows with their number only.
+    ///
+    /// A name may come once.
+    public mutating func setEnvironment(_ pairs: some Sequence<(name: String, value: String)>) {
+        var list: [String] = []
+        var places: [String: Int] = [:]
+        let values = Dictionary(pairs.map { ($0.name, $0.value) }) { _, last in last }
+        for entry in environment {
+            let name = Self.name(of: entry)
+            guard let value = values[name] else {
+                list.append(entry)
+                continue
+            }
+            guard places[name] == nil else { continue }
+            places[name] = list.count
+            list.append("\(name)=\(value)")
+        }
+        for pair in pairs where places[pair.name] == nil { list.append("\(pair.name)=\(pair.value)") }
+        environment = list
+    }
+
     /// By bytes: as characters, a combining mark at the start of the value would swallow the equals sign.
-    private static func name(of entry: String) -> String? {
-        String(entry.utf8.prefix { $0 != UInt8(ascii: "=") })
+    private static func name(of entry: String) -> String {
+        String(Substring(entry.utf8.prefix { $0 != UInt8(ascii: "=") }))
     }
 }

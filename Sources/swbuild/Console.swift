@@ -6,9 +6,12 @@ enum Console {
     /// Writes a line of the result.
     ///
     /// A reader that has seen enough is no failure; a disk that is full is.
-    static func print(_ text: String) throws {
+    static func print(_ text: String) throws { try print(bytes: Array((text + "\n").utf8)) }
+
+    /// Writes a part of the result as it is.
+    static func print(bytes: [UInt8]) throws {
         do {
-            try HostFile.write(Array((text + "\n").utf8)[...], descriptor: 1, named: "standard output")
+            try HostFile.write(bytes[...], descriptor: 1, named: "standard output")
         } catch {
             guard error.code == EPIPE else { throw error }
         }

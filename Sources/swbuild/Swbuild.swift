@@ -31,7 +31,7 @@ struct Swbuild: AsyncParsableCommand {
             """,
         subcommands: [
             BuildCommand.self, ImagesCommand.self, InspectCommand.self, HistoryCommand.self, RemoveCommand.self,
-            PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
+            ContextCommand.self, PruneCommand.self, DiskUsageCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: BuildCommand.self
     )

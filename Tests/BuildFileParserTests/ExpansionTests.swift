@@ -17,6 +17,7 @@ import Testing
     static let values = [
         "BASE": "val", "SPACED": "two  words", "SET": "s", "EMPTY": "", "X": "val", "STAR": "a*b*c",
         "P": "/usr/local/lib/libfoo.so.1", "S": "foobarbaz", "V": "1.2.3", "ABC": "/a/b/c", "é": "letter", "U": "日本語",
+        "ANY": "?", "LITERAL": #"a\*"#, "BACK": #"a\"#, "SLASH": #"\"#,
     ]
 
     static func lookUp(_ name: String) -> String? { values[name] }
@@ -66,7 +67,9 @@ import Testing
         Case(#"${STAR#a\*}"#, "b*c"), Case(#"${STAR%\*c}"#, "a*b"), Case(#"${STAR##*\*}"#, "c"),
         Case("${STAR#'a*'}", "b*c"), Case("${U#?}", "本語"), Case("${U%?}", "日本"), Case("${U%本*}", "日"),
         Case("${U%%[*}", "日本語"), Case("${S#$UNSET}", "foobarbaz"),
-        Case("${P%.${UNSET:-1}}", "/usr/local/lib/libfoo.so"),
+        Case("${P%.${UNSET:-1}}", "/usr/local/lib/libfoo.so"), Case("${STAR#$ANY}", "*b*c"),
+        Case("${STAR#$LITERAL}", "b*c"), Case("${STAR##$LITERAL*}", ""), Case("${STAR#\"$ANY\"}", "a*b*c"),
+        Case("${BACK%$SLASH}", "a"),
     ]
 
     static let replacements = [
@@ -75,6 +78,8 @@ import Testing
         Case("${S/nomatch/x}", "foobarbaz"), Case("${S/o*a/_}", "f_z"), Case("${V//./-}", "1-2-3"),
         Case("${V/.2/_}", "1_.3"), Case("${S/ba/$V}", "foo1.2.3rbaz"), Case("${UNSET/a/b}", ""),
         Case("\"${S/foo/a b}\"", "a bbarbaz"), Case("${S//o/oo}", "foooobarbaz"), Case("${S//*/x}", "x"),
+        Case(#"${ABC//\//\/}"#, #"\/a\/b\/c"#), Case(#"${S/foo/\$X}"#, #"\$Xbarbaz"#),
+        Case(#"${S/foo/${UNSET:-\}}}"#, "}barbaz"), Case("${STAR//$LITERAL/x}", "xb*c"),
         Case("${S///x}", "foobarbaz"), Case("${U/?/x}", "x本語"), Case("${S/b*/[&]}", "foo[&]"),
     ]
 
@@ -158,6 +163,17 @@ import Testing
         var quoted = heredoc
         quoted.expands = false
         #expect(try quoted.expand(Self.lookUp) == example.word)
+    }
+
+    /// A here-document is the shell's: its escape character is the backslash, whatever the file's is.
+    @Test func heredocsEscapeWithBackslashes() throws {
+        let source = "# escape=`\nFROM busybox\nCOPY <<END /x\n\\$X `$X `a\nEND\n"
+        let copy = try parseBuildFile(Array(source.utf8)).stages[0].instructions[0].value
+        guard case .copy(let copy) = copy, case .heredoc(let heredoc) = copy.sources[0] else {
+            Issue.record("no here-document")
+            return
+        }
+        #expect(try heredoc.expand(Self.lookUp) == "$X `val `a\n")
     }
 
     private func word(_ raw: String, escape: Character = "\\") -> Word {

@@ -114,14 +114,14 @@ import Testing
     /// On random rules and trees: walking with the parent's verdict and pruning finds what the definition says.
     @Test func walkingAgreesWithTheDefinition() throws {
         var random = Random(state: 11)
-        let names = ["a", "b", "ab"]
-        let pieces = ["a", "b", "ab", "*", "**", "a*", "?"]
+        let names = ["a", "b", "ab", "a.o"]
+        let pieces = ["a", "b", "ab", "*", "**", "a*", "?", "*.o", "**.o", "[ab]", "a.o", "a**", "*b"]
         var paths: [[String]] = [[]]
         for depth in 0..<3 {
             paths += paths.filter { $0.count == depth }.flatMap { path in names.map { path + [$0] } }
         }
-        for _ in 0..<400 {
-            let lines = (0..<Int.random(in: 1...5, using: &random)).map { _ in
+        for _ in 0..<600 {
+            let lines = (0..<Int.random(in: 1...8, using: &random)).map { _ in
                 let depth = Int.random(in: 1...3, using: &random)
                 let pattern = (0..<depth).map { _ in pieces.randomElement(using: &random) ?? "a" }.joined(
                     separator: "/"

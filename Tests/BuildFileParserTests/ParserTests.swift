@@ -26,6 +26,15 @@ import Testing
         #expect(run.script == expected)
     }
 
+    @Test(arguments: [
+        ("# escape=`\n", "`"), ("  # escape=`\n", "`"), ("\t#\tESCAPE\t=\t`\t\n", "`"),
+        ("# syntax=x\n # escape=`\n", "`"), ("# a comment\n# escape=`\n", "\\"), ("\n# escape=`\n", "\\"),
+        ("# unknown=x\n# escape=`\n", "\\"),
+    ])
+    func directives(_ text: String, _ escape: Character) throws {
+        #expect(try parseBuildFile(Array("\(text)FROM base\n".utf8)).directives.escape == escape)
+    }
+
     @Test func commandTextIsWhatTheShellGets() throws {
         guard case .run(let run) = try only("RUN <<EOF\necho 1\nEOF") else { return }
         #expect(run.commandText == "echo 1\n")

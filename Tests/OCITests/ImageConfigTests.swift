@@ -93,6 +93,20 @@ import Testing
     }
 
     /// A combining mark after the equals sign makes one character with it, but bytes decide.
+    @Test func manyVariablesAreSetAsIfOneByOne() {
+        var random = SystemRandomNumberGenerator()
+        let names = ["A", "B", "AB", "\u{e9}", "C", "D"]
+        for _ in 0..<200 {
+            var single = RuntimeConfig()
+            single.environment = (0..<4).map { "\(names[Int.random(in: 0..<4, using: &random)])=old\($0)" } + ["LONE"]
+            var many = single
+            let pairs = names.shuffled().prefix(3).map { (name: $0, value: "new") }
+            for pair in pairs { single.setEnvironment(pair.name, to: pair.value) }
+            many.setEnvironment(pairs)
+            #expect(single.environment == many.environment)
+        }
+    }
+
     @Test func namesEndAtTheEqualsSignsByte() {
         var config = config(["A=\u{301}x", "AB=2"])
         #expect(config.environmentValue("A") == "\u{301}x")

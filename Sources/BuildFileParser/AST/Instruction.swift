@@ -99,10 +99,8 @@ public struct Heredoc: Sendable, Hashable {
     public var stripsTabs: Bool
     /// Where `<<NAME` stands.
     public var range: SourceRange
-    /// The file's escape character.
-    public var escape: Character = "\\"
 
-    /// Makes a here-document whose escape character is the backslash.
+    /// Makes a here-document.
     public init(
         name: String,
         content: String,

@@ -3,8 +3,9 @@
 /// What comes from the file is made safe for a terminal: control characters are shown as U+FFFD.
 public struct DiagnosticRenderer: Sendable {
     private static let tabWidth = 4
-    /// Lines of the file that one diagnostic shows.
-    private static let lineLimit = 3
+    /// Lines of the file that one diagnostic shows, and up to how many are underlined.
+    private static let lineLimit = 20
+    private static let underlinedLines = 3
     /// Columns of a line that are shown, and how many of them before the underlined place where the line is longer.
     private static let widthLimit = 160
     private static let context = 60
@@ -38,14 +39,21 @@ public struct DiagnosticRenderer: Sendable {
         let lines = sourceLines(range.start.line...max(range.start.line, range.end.line))
         let gutter = lines.last.map { "\($0.number)".utf8.count } ?? 0
         var result = ""
+        // Of a long instruction all is meant: carets would only hide it.
+        let isUnderlined = lines.count <= Self.underlinedLines
         for line in lines {
             let first = line.number == range.start.line ? range.start.column : 1
             let last = line.number == range.end.line ? range.end.column : Int.max
             let number = "\(line.number)"
             let margin = String(repeating: " ", count: gutter + 2)
             let shown = Excerpt(line.bytes, from: first, to: last)
-            result += String(repeating: " ", count: gutter - number.utf8.count) + " \(number) | \(shown.text)\n"
-            result += "\(margin)| \(styled(shown.underline, "32;1"))\n"
+            result +=
+                String(repeating: " ", count: gutter - number.utf8.count)
+                + " \(number) \(isUnderlined ? "|" : ">") \(shown.text)\n"
+            if isUnderlined { result += "\(margin)| \(styled(shown.underline, "32;1"))\n" }
+        }
+        if lines.count == Self.lineLimit, let last = lines.last, last.number < range.end.line {
+            result += "\(String(repeating: " ", count: gutter + 2))| …\n"
         }
         return result
     }

@@ -17,6 +17,19 @@ public func suggestion(for word: String, among candidates: [String]) -> String? 
     return best?.candidate
 }
 
+/// What an error says beside the problem where a word is none of a few known ones: the one that is close, or all.
+///
+/// `shown` makes of a word what stands in the note: `--from` of `from`, say.
+public func expectation(
+    instead word: String,
+    among known: [String],
+    shown: (String) -> String = { "`\($0)`" }
+) -> [String] {
+    let list = "expected \(known.count == 1 ? "" : "one of ")\(known.map(shown).joined(separator: ", "))"
+    guard let near = suggestion(for: word, among: known) else { return known.isEmpty ? [] : [list] }
+    return ["did you mean \(shown(near))?"] + (known.count > 1 && known.count <= 8 ? [list] : [])
+}
+
 /// The optimal string alignment distance.
 private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var beforeLast: [Int] = []

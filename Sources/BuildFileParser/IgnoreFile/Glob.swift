@@ -18,7 +18,7 @@ struct Glob: Sendable {
         case anything
     }
 
-    private enum Shape: Sendable {
+    enum Shape: Sendable {
         case exact([UInt8])
         /// `text**`
         case prefix([UInt8])
@@ -31,10 +31,10 @@ struct Glob: Sendable {
 
     private let tokens: [Token]
     private let classes: [CharacterClass]
-    private let shape: Shape
+    let shape: Shape
     /// The bytes that every match begins and ends with.
-    private let head: [UInt8]
-    private let tail: [UInt8]
+    let head: [UInt8]
+    let tail: [UInt8]
 
     init(tokens: [Token], classes: [CharacterClass], startsInsideName: Bool) {
         self.tokens = tokens

@@ -13,7 +13,7 @@ public struct IgnoreRules: Sendable {
         /// The number of the deciding line, `nil` where no line matches.
         public var line: Int?
         /// The deciding rule's index.
-        fileprivate var rule: Int
+        fileprivate(set) var rule: Int
 
         /// The verdict where no line matches: that of the context's root.
         public static let included = Verdict(ignored: false, line: nil, rule: -1)
@@ -23,9 +23,13 @@ public struct IgnoreRules: Sendable {
         var globs: [Glob]
         var isException: Bool
         var line: Int
+        /// As written.
+        var pattern: String
     }
 
     private var rules: [Rule] = []
+    private var exceptions: [Int] = []
+    private var index = IgnoreIndex()
 
     /// Whether there are no rules, so that nothing is left out.
     public var isEmpty: Bool { rules.isEmpty }
@@ -75,7 +79,9 @@ public struct IgnoreRules: Sendable {
         // The root of the context itself cannot be left out.
         guard !path.isEmpty, path != [UInt8(ascii: ".")] else { return }
         let globs = try GlobCompiler.compile(path, doubleStar: true)
-        rules.append(Rule(globs: globs, isException: isException, line: line))
+        for glob in globs { index.add(glob, rule: rules.count) }
+        if isException { exceptions.append(rules.count) }
+        rules.append(Rule(globs: globs, isException: isException, line: line, pattern: pattern.text))
     }
 
     /// Decides about a path of the context.
@@ -94,11 +100,13 @@ public struct IgnoreRules: Sendable {
     /// Decides about a path whose directory's verdict is known: the way to walk a tree.
     public func verdict(for path: [UInt8], parent: Verdict) -> Verdict {
         // Whatever matched the directory matches what is in it, so only later rules can still change the verdict.
-        for index in rules.indices.dropFirst(parent.rule + 1).reversed()
-        where rules[index].globs.contains(where: { $0.matches(path) }) {
-            return Verdict(ignored: !rules[index].isException, line: rules[index].line, rule: index)
-        }
-        return parent
+        guard let rule = index.lastMatch(of: path, after: parent.rule) else { return parent }
+        return Verdict(ignored: !rules[rule].isException, line: rules[rule].line, rule: rule)
+    }
+
+    /// The pattern, as written, of the line that decided.
+    public func pattern(of verdict: Verdict) -> String? {
+        rules.indices.contains(verdict.rule) ? rules[verdict.rule].pattern : nil
     }
 
     /// Whether an exception could match something below the directory; if not, an ignored one need not be entered.
@@ -108,8 +116,8 @@ public struct IgnoreRules: Sendable {
 
     /// Whether an exception after the line that left the directory out could match something below it.
     public func mayContainExceptions(below directory: [UInt8], ignoredBy verdict: Verdict) -> Bool {
-        rules[(verdict.rule + 1)...].contains { rule in
-            rule.isException && rule.globs.contains { $0.mayMatch(below: directory) }
+        exceptions.reversed().prefix { $0 > verdict.rule }.contains { rule in
+            rules[rule].globs.contains { $0.mayMatch(below: directory) }
         }
     }
 }

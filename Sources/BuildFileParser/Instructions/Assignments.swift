@@ -8,7 +8,11 @@ extension Statement {
             guard !nameRange.isEmpty else { throw blankName(range) }
             let name = try word(nameRange).expand { _ in nil }
             guard !name.text.isEmpty, name.used.isEmpty, name.missing.isEmpty else {
-                throw Diagnostic("the name of an ARG cannot hold variables", at: line.sourceRange(nameRange))
+                throw Diagnostic(
+                    "the name of an ARG cannot hold variables",
+                    at: line.sourceRange(nameRange),
+                    notes: ["expected `ARG NAME` or `ARG NAME=default`"]
+                )
             }
             declarations.append(
                 ArgInstruction.Declaration(
@@ -58,6 +62,10 @@ extension Statement {
     }
 
     private func blankName(_ range: Range<Int>) -> Diagnostic {
-        Diagnostic("\(keyword.rawValue) needs a name before the `=`", at: line.sourceRange(range))
+        Diagnostic(
+            "\(keyword.rawValue) needs a name before the `=`",
+            at: line.sourceRange(range),
+            notes: ["expected `NAME=VALUE`, without blanks around the `=`"]
+        )
     }
 }

@@ -14,9 +14,9 @@ extension Statement {
     func shellInstruction() throws(Diagnostic) -> [String] {
         let example = "write `SHELL [\"/bin/bash\", \"-c\"]`"
         guard let elements = try jsonStrings() else {
-            throw Diagnostic("SHELL needs a JSON array", at: range, notes: [example])
+            throw Diagnostic("SHELL needs a JSON array", at: bodyRange, notes: [example])
         }
-        guard !elements.isEmpty else { throw Diagnostic("SHELL cannot be empty", at: range, notes: [example]) }
+        guard !elements.isEmpty else { throw Diagnostic("SHELL cannot be empty", at: bodyRange, notes: [example]) }
         return elements.map(\.value)
     }
 }

@@ -5,13 +5,15 @@ extension Statement {
         guard let last = sources.popLast(), !sources.isEmpty else {
             throw Diagnostic(
                 "\(keyword.rawValue) needs at least one source and a destination",
-                at: body.isEmpty ? keywordRange : range
+                at: bodyRange,
+                notes: ["write `\(keyword.rawValue) SOURCE… DESTINATION`"]
             )
         }
         guard case .path(let destination) = last else {
             throw Diagnostic(
                 "the destination of \(keyword.rawValue) cannot be a here-document",
-                at: heredocs.last?.heredoc.range ?? range
+                at: heredocs.last?.heredoc.range ?? range,
+                notes: ["here-documents are sources: the destination follows the last of them"]
             )
         }
         var copy = CopyInstruction(sources: sources, destination: destination)

@@ -26,10 +26,18 @@ extension Statement {
             return Diagnostic(problem, at: line.sourceRange(place))
         }
         let isComment = first.hasPrefix("#")
+        var notes = ["expected `FROM [--platform=…] IMAGE [AS NAME]`"]
+        if isComment {
+            notes = ["a comment has a line of its own"]
+        } else if first.hasPrefix("--") {
+            notes = ["flags stand before the image: `FROM \(first) \(line.text(words[0]))`"]
+        } else if words.count == 3, suggestion(for: first, among: ["AS"]) != nil {
+            notes = ["did you mean `AS`?"]
+        }
         return Diagnostic(
             "FROM takes an image and, after AS, a name: `\(first)` is too much",
             at: line.sourceRange(words[1]),
-            notes: isComment ? ["a comment has a line of its own"] : []
+            notes: notes
         )
     }
 

@@ -14,14 +14,19 @@ extension Statement {
             return .none
         case "CMD":
             guard let form = try commandForm(in: rest), form != .exec([]) else {
-                throw Diagnostic("HEALTHCHECK CMD needs a command", at: line.sourceRange(kind))
+                throw Diagnostic(
+                    "HEALTHCHECK CMD needs a command",
+                    at: line.sourceRange(kind),
+                    notes: ["write the command after CMD, or `HEALTHCHECK NONE` for no check"]
+                )
             }
             return .command(form, try healthcheckOptions())
         default:
             throw Diagnostic(
                 "HEALTHCHECK needs CMD or NONE, not `\(line.text(kind))`",
                 at: line.sourceRange(kind),
-                notes: ["write `HEALTHCHECK [options] CMD \(line.text(body))`"]
+                notes: suggestion(for: line.text(kind), among: ["CMD", "NONE"]).map { ["did you mean `\($0)`?"] }
+                    ?? ["write `HEALTHCHECK [options] CMD \(line.text(body))`"]
             )
         }
     }
@@ -34,7 +39,11 @@ extension Statement {
         options.startInterval = try duration("start-interval")
         if let word = flagWord("retries") {
             guard let count = Int(word.raw), count >= 0 else {
-                throw Diagnostic("`\(word.raw)` is no number of retries", at: word.range)
+                throw Diagnostic(
+                    "`\(word.raw)` is no number of retries",
+                    at: word.range,
+                    notes: ["expected a whole number from 0 on"]
+                )
             }
             options.retries = count
         }
@@ -53,7 +62,11 @@ extension Statement {
         }
         // The shortest time that the image's configuration allows; zero stands for 'not set'.
         guard value == 0 || value >= 1_000_000 else {
-            throw Diagnostic("the duration `\(word.raw)` is shorter than 1ms", at: word.range)
+            throw Diagnostic(
+                "the duration `\(word.raw)` is shorter than 1ms",
+                at: word.range,
+                notes: ["expected 0, for what the runtime does by itself, or `1ms` and more"]
+            )
         }
         return value
     }

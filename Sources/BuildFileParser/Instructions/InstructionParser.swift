@@ -52,11 +52,11 @@ extension Statement {
         switch JSONStrings(line.bytes, in: range) {
         case .strings(let elements): return elements
         case .notArray: return nil
-        case .otherArray:
+        case .otherArray(let element):
             throw Diagnostic(
                 "the JSON array of \(keyword.rawValue) holds something else than strings",
-                at: line.sourceRange(range),
-                notes: ["put each element into double quotes"]
+                at: line.sourceRange(element),
+                notes: ["expected strings alone: put each element into double quotes"]
             )
         }
     }

@@ -22,12 +22,13 @@ enum Keyword: String, CaseIterable, Sendable {
     init(_ word: Located<String>) throws(Diagnostic) {
         let name = word.value.asciiUppercased
         guard let keyword = Keyword(rawValue: name) else {
-            let guess = suggestion(for: name, among: Self.allCases.map(\.rawValue))
-            throw Diagnostic(
-                "unknown instruction `\(word.value)`",
-                at: word.range,
-                notes: guess.map { ["did you mean `\($0)`?"] } ?? []
-            )
+            var notes = expectation(instead: name, among: Self.allCases.map(\.rawValue))
+            if suggestion(for: name, among: Self.allCases.map(\.rawValue)) == nil {
+                notes.append(
+                    "if the line belongs to the instruction above, that one has to end in the escape character"
+                )
+            }
+            throw Diagnostic("unknown instruction `\(word.value)`", at: word.range, notes: notes)
         }
         self = keyword
     }

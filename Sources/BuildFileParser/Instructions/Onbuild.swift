@@ -16,7 +16,11 @@ extension Statement {
 
     func checkIsTrigger() throws(Diagnostic) {
         guard ![.onbuild, .from, .maintainer].contains(keyword) else {
-            throw Diagnostic("\(keyword.rawValue) cannot be a trigger of ONBUILD", at: keywordRange)
+            throw Diagnostic(
+                "\(keyword.rawValue) cannot be a trigger of ONBUILD",
+                at: keywordRange,
+                notes: ["expected any instruction but ONBUILD, FROM and MAINTAINER"]
+            )
         }
     }
 }

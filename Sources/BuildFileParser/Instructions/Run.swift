@@ -17,7 +17,7 @@ extension Statement {
             throw Diagnostic(
                 "unknown \(what) `\(word.raw)`",
                 at: word.range,
-                notes: ["it is one of " + values.joined(separator: ", ")]
+                notes: expectation(instead: word.raw, among: values)
             )
         }
         return word
@@ -33,7 +33,12 @@ extension Statement {
             let key = start..<(sign ?? end)
             let place = line.sourceRange(text.lineRange(key))
             guard !key.isEmpty else {
-                throw Diagnostic("a field of --mount has no name", at: key.lowerBound == end ? whole : place)
+                let comma = start < text.bytes.count ? start..<(start + 1) : max(0, start - 1)..<start
+                throw Diagnostic(
+                    "an option of --mount has no name",
+                    at: line.sourceRange(text.lineRange(comma)),
+                    notes: ["expected `name=value`, separated by single commas"]
+                )
             }
             let name = text.bytes[key].text.asciiLowercased
             let value = sign.map { word(text, ($0 + 1)..<end) }

@@ -8,6 +8,14 @@ public func isKnownSignal(_ name: String) -> Bool {
         || isRealTimeSignal(signal, prefix: "RTMAX-", limit: 14)
 }
 
+/// What to say beside a word that is no signal: the one that it may stand for, or what a signal is.
+public func expectedSignal(instead name: String) -> [String] {
+    let names = knownSignals.sorted().map { "SIG\($0)" }
+    let wanted = name.asciiUppercased
+    let near = suggestion(for: wanted.hasPrefix("SIG") ? wanted : "SIG\(wanted)", among: names)
+    return near.map { ["did you mean `\($0)`?"] } ?? ["expected a name such as SIGTERM or a number from 1 to 64"]
+}
+
 private func isRealTimeSignal(_ signal: String, prefix: String, limit: Int) -> Bool {
     guard signal.hasPrefix(prefix) else { return false }
     let number = signal.dropFirst(prefix.count)

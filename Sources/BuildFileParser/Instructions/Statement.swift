@@ -34,10 +34,14 @@ struct Statement: Sendable {
         for (index, flag) in flags.enumerated() {
             let place = line.sourceRange(flag.range)
             guard let rule = rules.first(where: { $0.name == flag.name }) else {
-                throw unknownFlag(flag, at: place, rules: rules)
+                throw unknownFlag(flag, rules: rules)
             }
             if rule.kind != .values, flags[..<index].contains(where: { $0.name == flag.name }) {
-                throw Diagnostic("the flag `--\(flag.name)` is given twice", at: place)
+                throw Diagnostic(
+                    "the flag `--\(flag.name)` is given twice",
+                    at: place,
+                    notes: ["remove one of the two"]
+                )
             }
             switch rule.kind {
             case .value, .values:
@@ -50,22 +54,28 @@ struct Statement: Sendable {
                 }
             case .boolean:
                 guard Self.boolean(flag) != nil else {
-                    throw Diagnostic("the flag `--\(flag.name)` is either `true` or `false`", at: place)
+                    let value = flagTexts(flag.name).first
+                    throw Diagnostic(
+                        "`\(value?.bytes.text ?? "")` is no value of the flag `--\(flag.name)`",
+                        at: value.map { line.sourceRange($0.lineRange(0..<$0.bytes.count)) } ?? place,
+                        notes: ["expected `true` or `false`, or the flag alone"]
+                    )
                 }
             }
         }
     }
 
-    private func unknownFlag(_ flag: Flag, at place: SourceRange, rules: [FlagRule]) -> Diagnostic {
-        var notes: [String] = []
-        if let guess = suggestion(for: flag.name, among: rules.map(\.name)) {
-            notes.append("did you mean `--\(guess)`?")
-        } else if rules.isEmpty {
-            notes.append("\(keyword.rawValue) has no flags")
-        } else {
-            notes.append("\(keyword.rawValue) has " + rules.map { "--\($0.name)" }.joined(separator: ", "))
-        }
-        return Diagnostic("unknown flag `--\(flag.name)` of \(keyword.rawValue)", at: place, notes: notes)
+    private func unknownFlag(_ flag: Flag, rules: [FlagRule]) -> Diagnostic {
+        var notes = expectation(instead: flag.name, among: rules.map(\.name)) { "`--\($0)`" }
+        if rules.isEmpty { notes = ["\(keyword.rawValue) has no flags"] }
+        let others = Keyword.allCases.filter { $0.flags.contains { $0.name == flag.name } }.map(\.rawValue)
+        if !others.isEmpty { notes.append("`--\(flag.name)` is a flag of \(others.joined(separator: ", "))") }
+        let name = flag.range.lowerBound..<min(flag.range.upperBound, flag.range.lowerBound + 2 + flag.name.utf8.count)
+        return Diagnostic(
+            "unknown flag `--\(flag.name)` of \(keyword.rawValue)",
+            at: line.sourceRange(name),
+            notes: notes
+        )
     }
 
     private static func boolean(_ flag: Flag) -> Bool? {
@@ -112,6 +122,9 @@ extension Statement {
         guard !body.isEmpty else { throw missingArguments(what) }
         return word(body)
     }
+
+    /// The arguments, or the keyword where there are none.
+    var bodyRange: SourceRange { body.isEmpty ? keywordRange : line.sourceRange(body) }
 
     func missingArguments(_ what: String) -> Diagnostic {
         Diagnostic("\(keyword.rawValue) needs \(what)", at: keywordRange)

@@ -20,8 +20,9 @@ struct DirectiveReader {
     private mutating func readDirective(_ line: PhysicalLine) throws(Diagnostic) -> Bool {
         let bytes = reader.bytes
         let end = line.content.upperBound
-        guard line.content.lowerBound < end, bytes[line.content.lowerBound] == .hash else { return false }
-        let nameStart = bytes.skippingBlanks((line.content.lowerBound + 1)..<end)
+        let sharp = bytes.skippingBlanks(line.content)
+        guard sharp < end, bytes[sharp] == .hash else { return false }
+        let nameStart = bytes.skippingBlanks((sharp + 1)..<end)
         var nameEnd = nameStart
         while nameEnd < end, bytes[nameEnd].isASCIILetter || (nameEnd > nameStart && bytes[nameEnd].isASCIIDigit) {
             nameEnd += 1
@@ -41,7 +42,11 @@ struct DirectiveReader {
     private mutating func record(_ name: String, value: Located<String>) throws(Diagnostic) -> Bool {
         guard ["syntax", "escape", "check"].contains(name) else { return false }
         guard seen.insert(name).inserted else {
-            throw Diagnostic("the `\(name)` directive is given twice", at: value.range)
+            throw Diagnostic(
+                "the `\(name)` directive is given twice",
+                at: value.range,
+                notes: ["remove one of the two"]
+            )
         }
         switch name {
         case "syntax": directives.syntax = value

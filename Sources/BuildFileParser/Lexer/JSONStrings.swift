@@ -2,8 +2,8 @@
 enum JSONStrings {
     /// An array of strings, each with the place of its text between the quotes.
     case strings([Element])
-    /// An array with something else than strings in it.
-    case otherArray
+    /// An array with something else than strings in it; the first such element's place.
+    case otherArray(Range<Int>)
     /// Not an array, or not JSON at all: an instruction then has its shell form.
     case notArray
 
@@ -37,18 +37,20 @@ private struct JSONScanner {
 
     mutating func readDocument() -> JSONStrings {
         var elements: [JSONStrings.Element] = []
-        var onlyStrings = true
+        var other: Range<Int>?
         let isArray = readList(close: UInt8(ascii: "]")) { scanner in
             if let element = scanner.readString() {
                 elements.append(element)
                 return true
             }
-            onlyStrings = false
-            return scanner.skipValue(depth: 1)
+            let start = scanner.index
+            guard scanner.skipValue(depth: 1) else { return false }
+            other = other ?? start..<scanner.index
+            return true
         }
         skipBlanks()
         guard isArray, index == end else { return .notArray }
-        return onlyStrings ? .strings(elements) : .otherArray
+        return other.map { .otherArray($0) } ?? .strings(elements)
     }
 
     /// Reads an array's or object's members, the opening bracket being next.

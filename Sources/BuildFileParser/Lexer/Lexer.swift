@@ -57,6 +57,7 @@ struct Lexer {
         let start = reader.offset
         var end = start
         var stripped: [UInt8] = []
+        var notes = ["a line that is just `\(word.name.text)` has to follow"]
         while let line = reader.next() {
             var content = line.content
             if word.stripsTabs {
@@ -66,7 +67,7 @@ struct Lexer {
             }
             if reader.bytes[content].elementsEqual(word.name) {
                 let raw = reader.bytes[start..<end].text
-                var heredoc = Heredoc(
+                return Heredoc(
                     name: word.name.text,
                     content: word.stripsTabs ? stripped.text : raw,
                     rawContent: raw,
@@ -74,8 +75,9 @@ struct Lexer {
                     stripsTabs: word.stripsTabs,
                     range: range
                 )
-                heredoc.escape = Character(Unicode.Scalar(escape))
-                return heredoc
+            }
+            if notes.count == 1, reader.bytes[reader.bytes.trimmingBlanks(content)].elementsEqual(word.name) {
+                notes.append("line \(line.number) does not end it: there are blanks beside `\(word.name.text)`")
             }
             if word.stripsTabs { stripped.append(contentsOf: reader.bytes[content.lowerBound..<line.next]) }
             end = line.next
@@ -83,7 +85,7 @@ struct Lexer {
         throw Diagnostic(
             "here-document `\(word.name.text)` never ends",
             at: range,
-            notes: ["a line that is just `\(word.name.text)` has to follow"]
+            notes: notes
         )
     }
 }

@@ -10,15 +10,22 @@ struct ShellPattern {
 
     private var segments: [[Unit]] = [[]]
 
-    /// Quoted stars and question marks stand for themselves.
+    /// Quoted stars and question marks stand for themselves, and so do those after a backslash that a value brings.
     init(_ text: ExpandedText) {
+        var isEscaped = false
         for (byte, quoted) in zip(text.bytes, text.isQuoted) {
             switch byte {
-            case .star where !quoted: segments.append([])
-            case UInt8(ascii: "?") where !quoted: segments[segments.count - 1].append(.anyCharacter)
+            case _ where quoted || isEscaped:
+                if quoted, isEscaped { segments[segments.count - 1].append(.byte(.backslash)) }
+                segments[segments.count - 1].append(.byte(byte))
+                isEscaped = false
+            case .backslash: isEscaped = true
+            case .star: segments.append([])
+            case UInt8(ascii: "?"): segments[segments.count - 1].append(.anyCharacter)
             default: segments[segments.count - 1].append(.byte(byte))
             }
         }
+        if isEscaped { segments[segments.count - 1].append(.byte(.backslash)) }
     }
 
     func removingPrefix(from value: [UInt8], longest: Bool) -> [UInt8] {

@@ -79,16 +79,13 @@ extension Word {
 extension Heredoc {
     /// Puts the values of variables into the document; a quoted delimiter leaves it as it is.
     ///
-    /// Quotes are text like any other. The escape character takes away a dollar's meaning and vanishes.
+    /// Quotes are text like any other. A backslash takes away a dollar's meaning and vanishes, whatever escape
+    /// character the file has: a here-document is the shell's.
     ///
     /// - Throws: what is wrong with a substitution in it, or the message of a `${x:?message}`.
     public func expand(_ lookup: (String) -> String?) throws(Diagnostic) -> String {
         guard expands else { return content }
-        var parser = WordSyntaxParser(
-            Array(content.utf8),
-            escape: escape.asciiValue ?? .backslash,
-            quotesAreText: true
-        )
+        var parser = WordSyntaxParser(Array(content.utf8), escape: .backslash, quotesAreText: true)
         var expander = WordExpander()
         var text = ExpandedText()
         do throws(WordError) {

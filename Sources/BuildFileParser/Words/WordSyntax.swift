@@ -35,6 +35,8 @@ struct WordSyntaxParser {
     private let quotesAreText: Bool
     private var index = 0
     private var depth = 0
+    /// Whether escape characters stay in the text, beside what they escape.
+    private var keepsEscapes = false
 
     init(_ bytes: [UInt8], escape: UInt8, quotesAreText: Bool = false) {
         self.bytes = bytes
@@ -61,7 +63,8 @@ struct WordSyntaxParser {
                 // An escape character that ends the word escapes nothing and is dropped.
                 let width =
                     index + 1 < bytes.count ? DecodedScalar(in: bytes, at: index + 1, before: bytes.count).width : 0
-                result.append(.text(bytes[(index + 1)..<(index + 1 + width)], quoted: true))
+                let kept = keepsEscapes ? index : index + 1
+                result.append(.text(bytes[kept..<(index + 1 + width)], quoted: true))
                 index += 1 + width
                 start = index
             } else if byte == .dollar {
@@ -102,7 +105,7 @@ struct WordSyntaxParser {
                 start = index
             } else if byte == escape, index + 1 < bytes.count, isEscapedInQuotes(bytes[index + 1]) {
                 result.append(.text(bytes[start..<index], quoted: true))
-                start = index + 1
+                start = keepsEscapes ? index : index + 1
                 index += 2
             } else {
                 index += 1
@@ -150,6 +153,9 @@ extension WordSyntaxParser {
     /// Reads what follows the name in `${name…}` and leaves `index` on the closing brace.
     private mutating func substitution(from start: Int) throws(WordError) -> Substitution {
         let brace = UInt8(ascii: "}")
+        let outer = keepsEscapes
+        keepsEscapes = false
+        defer { keepsEscapes = outer }
         let emptyIsUnset = take(UInt8(ascii: ":"))
         guard index < bytes.count else { throw unclosed(start) }
         let operation = bytes[index]
@@ -172,10 +178,16 @@ extension WordSyntaxParser {
             guard take(.slash) else {
                 throw WordError("`\(shown(start))` has no second `/`", at: start..<(index + 1))
             }
-            return .replacing(pattern, with: try parts(until: brace), all: all)
+            return .replacing(pattern, with: try replacement(), all: all)
         default:
             throw badSubstitution(start)
         }
+    }
+
+    /// Reads the replacement in `${name/pattern/replacement}`, where escapes stay as written.
+    private mutating func replacement() throws(WordError) -> [WordPart] {
+        keepsEscapes = true
+        return try parts(until: UInt8(ascii: "}"))
     }
 
     /// Reads a variable's name: letters, digits and `_`, or digits alone, or one of the shell's special parameters.

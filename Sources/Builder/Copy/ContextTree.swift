@@ -11,8 +11,17 @@ final class ContextTree: SourceTree, Sendable {
     let name: String
     /// The directory, absolute.
     let path: String
+    /// How messages call the ignore file.
+    private let ignoreFileName: String
 
-    init(path: String, name: String, rules: IgnoreRules?, hashes: ContentHashes) throws {
+    init(
+        path: String,
+        name: String,
+        rules: IgnoreRules?,
+        ignoreFileName: String = "the ignore file",
+        hashes: ContentHashes
+    ) throws {
+        self.ignoreFileName = ignoreFileName
         directory = try Directory(path: path)
         self.rules = rules
         self.hashes = hashes
@@ -28,10 +37,13 @@ final class ContextTree: SourceTree, Sendable {
         return rules.verdict(for: path.bytes)
     }
 
-    /// The line of the ignore file that excludes a path.
-    func ignoringLine(_ path: ContainerPath) -> Int? {
+    /// The line of the ignore file that drops a path which is there; `nil` where it is not.
+    func hidingRule(_ path: ContainerPath) throws -> String? {
         let verdict = verdict(path)
-        return verdict.ignored ? verdict.line : nil
+        guard verdict.ignored, let line = verdict.line, let pattern = rules?.pattern(of: verdict),
+            try directory.status(path) != nil
+        else { return nil }
+        return "line \(line) of \(ignoreFileName) drops it: `\(pattern)`"
     }
 
     private func node(

@@ -13,6 +13,8 @@ struct CopyLayer {
     private var entries: [ContainerPath: Placed] = [:]
     /// The number of the source that is being placed.
     private var group = 0
+    /// The mode of the directories that are made on the way to what is being placed.
+    private var impliedMode: UInt16 = 0o755
 
     private struct Placed {
         var entry: LayerEntry
@@ -94,6 +96,7 @@ struct CopyLayer {
         let isDirectoryName = step.destination.hasSuffix("/") || selection.needsDirectory
         for group in selection.groups {
             self.group += 1
+            impliedMode = impliedMode(for: group.form)
             switch group.form {
             case .file:
                 guard let item = group.items.first else { continue }
@@ -212,6 +215,12 @@ struct CopyLayer {
 
     // MARK: Directories on the way
 
+    /// An octal `--chmod` is for these too, a symbolic one has no mode to change; an archive brings its own.
+    private func impliedMode(for form: Selection.Group.Form) -> UInt16 {
+        guard form != .archive, case .absolute(let mode)? = mode else { return 0o755 }
+        return mode & 0o777
+    }
+
     private mutating func makeParents(of path: ContainerPath) throws {
         guard let parent = path.parent, !parent.isRoot else { return }
         try makeDirectory(parent)
@@ -230,7 +239,7 @@ struct CopyLayer {
         let entry = TreeEntry(
             path: path,
             kind: .directory(opaque: false),
-            mode: 0o755,
+            mode: impliedMode,
             uid: owner?.uid ?? 0,
             gid: owner?.gid ?? 0,
             modified: now

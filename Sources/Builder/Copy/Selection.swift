@@ -81,22 +81,7 @@ struct Selector {
         let isThere = try tree.node(tree.resolve(path, followLast: false)) != nil
         if isWildcard, !isThere { return nil }
         if isThere { throw CopyError.dangling(text, in: place) }
-        throw CopyError.missing(text, in: place, hints: try hints(for: path))
-    }
-
-    /// What may help where a source is missing: the ignore file's line, or a name that is nearly the same.
-    private func hints(for path: ContainerPath) throws -> [String] {
-        if let context = tree as? ContextTree, let line = context.ignoringLine(path) {
-            return ["line \(line) of the ignore file excludes it"]
-        }
-        guard let parent = path.parent else { return [] }
-        let directory = try tree.resolve(parent, followLast: true)
-        guard let node = try tree.node(directory), node.entry.isDirectory else { return [] }
-        let names = try tree.children(directory).prefix(10_000).map {
-            String(decoding: $0.entry.path.name, as: UTF8.self)
-        }
-        guard let near = suggestion(for: String(decoding: path.name, as: UTF8.self), among: names) else { return [] }
-        return ["did you mean '\(near)'?"]
+        throw CopyError.missing(text, in: place, hints: try SourceHints(tree: tree).hints(for: path, writtenAs: text))
     }
 
     private func isExcluded(_ path: ContainerPath) -> Bool {
@@ -118,8 +103,9 @@ struct Selector {
         start.isImplicit = false
         try tree.walk(start) { node in
             let below = ContainerPath(cleaning: node.entry.path.bytes.dropFirst(root.bytes.count))
-            guard below.isRoot || !isExcluded(below) else { return }
-            items.append(Selection.Item(relative: prefix.appending(below.bytes), node: node, tree: index))
+            let relative = prefix.appending(below.bytes)
+            guard below.isRoot || !isExcluded(relative) else { return }
+            items.append(Selection.Item(relative: relative, node: node, tree: index))
         }
         selection.groups.append(Selection.Group(form: form, items: items))
     }

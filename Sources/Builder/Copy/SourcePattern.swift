@@ -13,17 +13,19 @@ struct SourcePattern {
 
     let text: String
     let components: [Component]
-    /// How many components stand before the pivot `/./`, which `--parents` cuts off.
+    /// How many components stand before the pivot, the first `/./`, which `--parents` cuts off.
     let pivot: Int
 
     init(_ text: String, parents: Bool) throws {
         self.text = text
         var components: [Component] = []
-        var pivot = 0
-        for (position, part) in text.split(separator: "/").enumerated() {
+        var pivot: Int?
+        let parts = text.split(separator: "/")
+        for (position, part) in parts.enumerated() {
             switch part {
             case ".":
-                if parents, position > 0 { pivot = components.count }
+                let isInside = position > 0 && (position + 1 < parts.count || text.hasSuffix("/"))
+                if parents, isInside, pivot == nil { pivot = components.count }
             case "..":
                 _ = components.popLast()
             case "**" where parents:
@@ -38,7 +40,7 @@ struct SourcePattern {
             }
         }
         self.components = components
-        self.pivot = min(pivot, components.count)
+        self.pivot = min(pivot ?? 0, components.count)
     }
 
     /// Whether the pattern may match nothing without that being an error.

@@ -127,27 +127,38 @@ enum CopyError: Error, CustomStringConvertible {
     case tooManyLinks(ContainerPath)
     case fileInTheWay(ContainerPath)
     case directoryInTheWay(ContainerPath)
-    case unknownUser(String)
-    case unknownGroup(String)
+    case unknownUser(String, near: String?)
+    case unknownGroup(String, near: String?)
     case malformedMode(String)
     case whiteoutDevice(ContainerPath)
     case changed(ContainerPath)
 
-    var description: String {
+    var description: String { ([sentence] + hints).joined(separator: "; ") }
+
+    /// What may help.
+    var hints: [String] {
         switch self {
-        case .missing(let path, let place, let hints):
-            (["'\(path)' is not in \(place)"] + hints).joined(separator: "; ")
+        case .missing(_, _, let hints): hints
+        case .unknownUser(_, let near), .unknownGroup(_, let near): near.map { ["did you mean `\($0)`?"] } ?? []
+        case .dangling, .tooManyLinks, .fileInTheWay, .directoryInTheWay, .malformedMode, .whiteoutDevice, .changed: []
+        }
+    }
+
+    /// What is wrong.
+    var sentence: String {
+        switch self {
+        case .missing(let path, let place, _): "`\(path)` is not in \(place)"
         case .dangling(let path, let place):
-            "'\(path)' of \(place) is a symbolic link to something that is not there"
+            "`\(path)` of \(place) is a symbolic link to something that is not there"
         case .tooManyLinks(let path): "\(path) leads through too many symbolic links"
         case .fileInTheWay(let path):
-            "a directory cannot be copied to \(path): there is something there that is no directory"
+            "\(path) cannot be a directory: there is something there that is none"
         case .directoryInTheWay(let path): "a file cannot be copied to \(path): there is a directory there"
-        case .unknownUser(let name):
-            "the image has no user '\(name)' in /etc/passwd; use a number or add the user first"
-        case .unknownGroup(let name):
-            "the image has no group '\(name)' in /etc/group; use a number or add the group first"
-        case .malformedMode(let mode): "'\(mode)' is no mode: expected an octal number such as 0755, or u=rwX,go=rX"
+        case .unknownUser(let name, _):
+            "the image has no user `\(name)` in /etc/passwd; use a number or add the user first"
+        case .unknownGroup(let name, _):
+            "the image has no group `\(name)` in /etc/group; use a number or add the group first"
+        case .malformedMode(let mode): "`\(mode)` is no mode: expected an octal number such as 0755, or u=rwX,go=rX"
         case .changed(let path): "\(path) of the build context was changed while it was copied; build again"
         case .whiteoutDevice(let path):
             "\(path) of the build context is a device node 0:0, which a layer cannot hold; name it in .dockerignore"

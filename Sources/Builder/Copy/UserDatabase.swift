@@ -1,3 +1,4 @@
+import BuildFileParser
 import LayerDiff
 import OCI
 
@@ -113,13 +114,13 @@ struct UserDatabase: Sendable {
         if let uid = Self.number(name) {
             return users.first { $0.uid == uid } ?? User(name: "", uid: uid, gid: 0, home: "/")
         }
-        throw CopyError.unknownUser(name)
+        throw CopyError.unknownUser(name, near: suggestion(for: name, among: users.map(\.name)))
     }
 
     private func gid(_ name: String) throws -> UInt32 {
         if let group = groups.first(where: { $0.name == name }) { return group.gid }
         if let gid = Self.number(name) { return gid }
         if name == "root" { return 0 }
-        throw CopyError.unknownGroup(name)
+        throw CopyError.unknownGroup(name, near: suggestion(for: name, among: groups.map(\.name)))
     }
 }

@@ -40,6 +40,8 @@ public struct StepDisplay: Sendable, Hashable {
     public var range: SourceRange?
     /// Whether `--no-cache-filter` names the stage.
     public var ignoresCache: Bool
+    /// Where the instruction's words stand; empty for triggers of a base image.
+    var places = WordPlaces()
 }
 
 /// A build context as a source.

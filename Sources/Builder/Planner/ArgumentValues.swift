@@ -9,24 +9,29 @@ struct ArgumentValues: Sendable {
     private let automatic: [String: String]
 
     /// Proxy settings need no ARG; they reach RUN, but no key and no history.
-    static let proxyNames = [
-        "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy",
-        "ALL_PROXY", "all_proxy",
-    ]
+    private static let proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
 
-    init(request: BuildRequest) {
+    /// Whether a build argument has a meaning without an ARG.
+    static func needsNoDeclaration(_ name: String) -> Bool {
+        let isProxy = proxyNames.contains { name == $0 || name == $0.lowercased() }
+        return isProxy || name.hasPrefix("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
+    }
+
+    /// `lastStage` is what `TARGETSTAGE` says where the command line names no target.
+    init(request: BuildRequest, lastStage: String?) {
         var given: [String: String] = [:]
         for argument in request.buildArguments { given[argument.name] = argument.value }
         if let epoch = request.sourceDateEpoch, given["SOURCE_DATE_EPOCH"] == nil { given["SOURCE_DATE_EPOCH"] = epoch }
         self.given = given
         let target = request.platform
         let build = Platform.host
-        automatic = [
+        let standard = [
             "TARGETPLATFORM": target.description, "TARGETOS": target.os, "TARGETARCH": target.architecture,
             "TARGETVARIANT": target.variant, "BUILDPLATFORM": build.description, "BUILDOS": build.os,
             "BUILDARCH": build.architecture, "BUILDVARIANT": build.variant,
-            "TARGETSTAGE": request.target ?? "default",
+            "TARGETSTAGE": request.target ?? lastStage?.lowercased() ?? "default",
         ]
+        automatic = Dictionary(uniqueKeysWithValues: standard.map { ($0.key, given[$0.key] ?? $0.value) })
     }
 
     /// The value of a variable before the first stage and in FROM.
@@ -46,21 +51,29 @@ struct ArgumentValues: Sendable {
         }
     }
 
-    /// The value of an ARG declared in a stage: the command line's, its own default, the global or automatic one.
-    func value(of name: String, default ownDefault: String?) -> String? {
-        given[name] ?? ownDefault ?? globalValue(name)
-    }
+    /// The command line's value.
+    func givenValue(_ name: String) -> String? { given[name] }
 
-    /// `NAME=value` of the proxy settings that were given and that no ARG declares.
-    func proxies(except declared: [String]) -> [String] {
-        Self.proxyNames.compactMap { name in
-            declared.contains(name) ? nil : given[name].map { "\(name)=\($0)" }
+    /// `NAME=value` of the proxy settings that were given and that the stage does not set itself.
+    ///
+    /// Some programs read them in upper case, some in lower case: one that was given is there in both.
+    func proxies(besides scope: VariableScope) -> [String] {
+        Self.proxyNames.flatMap { upper in
+            let lower = upper.lowercased()
+            return [(upper, given[upper] ?? given[lower]), (lower, given[lower] ?? given[upper])]
+        }
+        .compactMap { name, value in
+            guard let value, !value.isEmpty, scope[name] == nil else { return nil }
+            return "\(name)=\(value)"
         }
     }
 
     /// The name of the sandbox's host.
     var hostname: String { given["BUILDKIT_SANDBOX_HOSTNAME"] ?? "swbuild" }
 
-    /// The moment that fixes all times, where one was given.
-    var sourceDateEpoch: String? { given["SOURCE_DATE_EPOCH"] }
+    /// The moment that fixes all times, where one was given, or else the file's own.
+    var sourceDateEpoch: String? {
+        if let epoch = given["SOURCE_DATE_EPOCH"] { return epoch }
+        return global["SOURCE_DATE_EPOCH"].flatMap { $0.isEmpty ? nil : $0 }
+    }
 }

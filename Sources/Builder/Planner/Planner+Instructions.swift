@@ -1,5 +1,6 @@
 import BuildFileParser
 import OCI
+import OrderedCollections
 
 extension Planner {
     /// Plans one instruction: a new step, or a line of the configuration.
@@ -31,14 +32,15 @@ extension Planner {
         }
     }
 
-    private func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
-        let before = state.scope
+    private mutating func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
         var texts: [String] = []
         for declaration in arg.declarations {
             let name = declaration.name.value
-            var ownDefault: String?
-            if let word = declaration.defaultValue { ownDefault = try word.expand { before[$0] }.text }
-            let value = arguments.value(of: name, default: ownDefault)
+            declaredArguments.insert(name)
+            var value = arguments.givenValue(name)
+            // A default that is not needed may ask for what is not there; one that is sees the names before it.
+            if value == nil, let word = declaration.defaultValue { value = try word.expand { state.scope[$0] }.text }
+            value = value ?? arguments.globalValue(name)
             state.scope.declareArgument(name, value: value)
             texts.append(value.map { "\(name)=\($0)" } ?? name)
         }
@@ -62,19 +64,21 @@ extension Planner {
         let values = try expanded(pairs, in: state.scope)
         for (pair, value) in zip(pairs, values) {
             guard !value.name.isEmpty else {
-                throw Diagnostic("ENV needs a name before '='", at: pair.key.range)
+                throw Diagnostic(
+                    "ENV needs a name before the `=`",
+                    at: pair.key.range,
+                    notes: ["`\(pair.key.raw)` is empty here: give the variable a value"]
+                )
             }
             state.scope.setEnvironment(value.name, to: value.value)
-            state.config.runtime.setEnvironment(value.name, to: value.value)
+            state.environment[value.name] = value.value
         }
         state.note(HistoryText.pairs("ENV", values))
     }
 
     private func setLabels(_ pairs: [KeyValue], in state: inout StageState) throws(Diagnostic) {
         let values = try expanded(pairs, in: state.scope)
-        var labels = state.config.runtime.labels
-        for value in values { labels[value.name] = value.value }
-        state.config.runtime.labels = labels
+        for value in values { state.labels[value.name] = value.value }
         state.note(HistoryText.pairs("LABEL", values))
     }
 
@@ -121,7 +125,13 @@ extension Planner {
         var paths: [String] = []
         for word in list {
             let path = try word.expand { [scope = state.scope] in scope[$0] }.text
-            guard !path.isEmpty else { throw Diagnostic("VOLUME needs a path", at: word.range) }
+            guard !path.isEmpty else {
+                throw Diagnostic(
+                    "VOLUME needs a path",
+                    at: word.range,
+                    notes: ["`\(word.raw)` is empty here: give the variable a value"]
+                )
+            }
             paths.append(path)
         }
         for path in paths { state.config.runtime.addVolume(path) }
@@ -132,6 +142,7 @@ extension Planner {
         let scope = state.scope
         let user = try word.expand { scope[$0] }.text
         state.config.runtime.user = user
+        state.userPlace = state.isTrigger ? nil : word.range
         state.note("USER \(user)")
     }
 
@@ -140,9 +151,9 @@ extension Planner {
         let signal = try word.expand { scope[$0] }.text
         guard isKnownSignal(signal) else {
             throw Diagnostic(
-                "'\(signal)' is no signal",
+                "`\(signal)` is no signal",
                 at: word.range,
-                notes: ["expected a name such as SIGTERM or a number from 1 to 64"]
+                notes: expectedSignal(instead: signal)
             )
         }
         state.config.runtime.stopSignal = signal

@@ -2,7 +2,7 @@ import BuildFileParser
 
 /// The fields of one `--mount`, expanded, each taken once.
 private struct MountFields {
-    private var fields: [(key: String, value: String?, range: SourceRange)] = []
+    private var fields: [(key: String, value: String?, range: SourceRange, name: SourceRange)] = []
     let range: SourceRange
 
     init(_ mount: RunInstruction.Mount, scope: VariableScope) throws(Diagnostic) {
@@ -10,9 +10,8 @@ private struct MountFields {
         for field in mount.fields {
             let key = field.key.value.lowercased()
             // A stage or context is named literally: the graph must be known before any variable is.
-            if key == "from" { continue }
-            let value = try field.value?.expand { scope[$0] }.text
-            fields.append((key, value, field.value?.range ?? field.key.range))
+            let value = key == "from" ? field.value?.raw : try field.value?.expand { scope[$0] }.text
+            fields.append((key, value, field.value?.range ?? field.key.range, field.key.range))
         }
     }
 
@@ -21,7 +20,11 @@ private struct MountFields {
         let field = fields[index]
         fields.removeAll { names.contains($0.key) }
         guard let value = field.value else {
-            throw Diagnostic("the mount's '\(field.key)' needs a value", at: field.range)
+            throw Diagnostic(
+                "the mount's `\(field.key)` needs a value",
+                at: field.range,
+                notes: ["write `\(field.key)=VALUE`"]
+            )
         }
         return (value, field.range)
     }
@@ -32,11 +35,11 @@ private struct MountFields {
         let field = fields[index]
         fields.removeAll { names.contains($0.key) }
         switch field.value?.lowercased() {
-        case nil, "true", "1": return true
-        case "false", "0": return false
+        case nil, "true", "t", "1": return true
+        case "false", "f", "0": return false
         case let other?:
             throw Diagnostic(
-                "'\(other)' is no value of '\(field.key)'",
+                "`\(other)` is no value of `\(field.key)`",
                 at: field.range,
                 notes: ["expected true or false"]
             )
@@ -47,14 +50,51 @@ private struct MountFields {
         guard let field = try take(name) else { return standard }
         guard let number = UInt32(field.value, radix: radix), number != UInt32.max else {
             let kind = radix == 8 ? "an octal number" : "a number"
-            throw Diagnostic("'\(field.value)' is no value of '\(name)'", at: field.range, notes: ["expected \(kind)"])
+            throw Diagnostic("`\(field.value)` is no value of `\(name)`", at: field.range, notes: ["expected \(kind)"])
         }
         return number
     }
 
-    func finish(type: String) throws(Diagnostic) {
-        guard let field = fields.first else { return }
-        throw Diagnostic("a mount of type \(type) has no field '\(field.key)'", at: field.range)
+    /// The names of a mount's options, in all their forms.
+    static func names(type: String) -> [String] {
+        let file = ["mode", "uid", "gid"]
+        let writable = ["readonly", "readwrite", "ro", "rw"]
+        let source = ["source", "from", "src"]
+        let own: [String] =
+            switch type {
+            case "cache": ["id", "sharing"] + source + file
+            case "tmpfs": ["size"]
+            case "secret": ["id", "required", "env", "source", "src"] + file
+            case "ssh": ["id", "required"] + file
+            default: source
+            }
+        return ["type", "target"] + own + writable + ["dst", "destination"]
+    }
+
+    static func unknown(_ name: String, type: String, at range: SourceRange) -> Diagnostic {
+        let known = names(type: type)
+        let near = suggestion(for: name, among: known)
+        return Diagnostic(
+            "a mount of type \(type) has no option `\(name)`",
+            at: range,
+            notes: [near.map { "did you mean `\($0)`?" } ?? "it has \(known.joined(separator: ", "))"]
+        )
+    }
+
+    /// Whether the type is one, and the options are its own.
+    func check(type: String, at range: SourceRange) throws(Diagnostic) {
+        let types = ["bind", "cache", "tmpfs", "secret", "ssh"]
+        guard types.contains(type) else {
+            throw Diagnostic(
+                "`\(type)` is no type of mount",
+                at: range,
+                notes: expectation(instead: type, among: types)
+            )
+        }
+        let known = Self.names(type: type)
+        for field in fields where !known.contains(field.key) {
+            throw Self.unknown(field.key, type: type, at: field.name)
+        }
     }
 }
 
@@ -62,30 +102,26 @@ extension Planner {
     mutating func planMount(_ mount: RunInstruction.Mount, in state: StageState) throws(Diagnostic) -> MountSpec {
         var fields = try MountFields(mount, scope: state.scope)
         let type = try fields.take("type")
+        try fields.check(type: type?.value.lowercased() ?? "bind", at: type?.range ?? mount.range)
         let target = try fields.take("target", "dst", "destination")
         let from = mount.fields.last { $0.key.value.lowercased() == "from" }?.value
         let spec: MountSpec
-        switch type?.value ?? "bind" {
+        switch type?.value.lowercased() ?? "bind" {
         case "bind": spec = try planBind(&fields, target: target?.value, from: from, in: state)
         case "cache": spec = try planCache(&fields, target: target?.value, from: from, in: state)
         case "tmpfs":
             let size = try planSize(&fields)
             spec = MountSpec(target: try path(target?.value, mount, in: state), kind: .tmpfs(size: size))
         case "secret": spec = try planSecret(&fields, target: target?.value, in: state)
-        case "ssh": spec = try planSSH(&fields, target: target?.value, in: state)
-        case let other:
-            throw Diagnostic(
-                "'\(other)' is no type of mount",
-                at: type?.range ?? mount.range,
-                notes: ["expected bind, cache, tmpfs, secret or ssh"]
-            )
+        default: spec = try planSSH(&fields, target: target?.value, in: state)
         }
-        try fields.finish(type: type?.value ?? "bind")
-        if let from, !spec.takesSource {
-            throw Diagnostic("a mount of type \(type?.value ?? "bind") has no field 'from'", at: from.range)
-        }
+        try takeAccess(&fields, of: spec)
         guard spec.target != "/" else {
-            throw Diagnostic("a mount's target cannot be the root directory", at: target?.range ?? mount.range)
+            throw Diagnostic(
+                "a mount's target cannot be the root directory",
+                at: target?.range ?? mount.range,
+                notes: ["expected a directory or file below it"]
+            )
         }
         return spec
     }
@@ -95,13 +131,17 @@ extension Planner {
         _ mount: RunInstruction.Mount,
         in state: StageState
     ) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: mount.range) }
+        guard let target, !target.isEmpty else { throw missingTarget(mount.range) }
         return containerPath(target, in: state.workingDirectory)
     }
 
     private func required(_ target: String?, _ fields: MountFields, in state: StageState) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw Diagnostic("the mount needs a target", at: fields.range) }
+        guard let target, !target.isEmpty else { throw missingTarget(fields.range) }
         return containerPath(target, in: state.workingDirectory)
+    }
+
+    private func missingTarget(_ range: SourceRange) -> Diagnostic {
+        Diagnostic("the mount needs a target", at: range, notes: ["add `target=PATH`"])
     }
 
     private mutating func mountSource(_ from: Word?, in state: StageState) throws(Diagnostic) -> FileSource {
@@ -117,6 +157,13 @@ extension Planner {
         return readOnly.map { !$0 }
     }
 
+    /// Takes `readonly` and `rw` from mounts that are what they are: there they may say only that.
+    private func takeAccess(_ fields: inout MountFields, of spec: MountSpec) throws(Diagnostic) {
+        let range = fields.range
+        guard try takeWritable(&fields) == false, case .tmpfs = spec.kind else { return }
+        throw Diagnostic("a tmpfs that cannot be written to is of no use", at: range)
+    }
+
     private mutating func planBind(
         _ fields: inout MountFields,
         target: String?,
@@ -129,7 +176,11 @@ extension Planner {
         var origin = try mountSource(from, in: state)
         if origin == .none {
             guard request.contextPath != nil else {
-                throw Diagnostic("the mount needs a build context, and this build has none", at: fields.range)
+                throw Diagnostic(
+                    "the mount needs a build context, and this build has none",
+                    at: fields.range,
+                    notes: ["name a directory on the command line, or a stage with `from=`"]
+                )
             }
             origin = .context(0)
         }
@@ -147,9 +198,9 @@ extension Planner {
         if let field = try fields.take("sharing") {
             guard let known = MountSpec.Sharing(rawValue: field.value.lowercased()) else {
                 throw Diagnostic(
-                    "'\(field.value)' is no way to share a cache",
+                    "`\(field.value)` is no way to share a cache",
                     at: field.range,
-                    notes: ["expected shared, private or locked"]
+                    notes: expectation(instead: field.value, among: ["shared", "private", "locked"])
                 )
             }
             sharing = known
@@ -157,7 +208,8 @@ extension Planner {
         let cache = MountSpec.Cache(
             id: try fields.take("id")?.value ?? path,
             sharing: sharing,
-            source: try mountSource(from, in: state),
+            // A cache begins as an empty directory anyhow.
+            source: from?.raw == "scratch" ? .none : try mountSource(from, in: state),
             path: try fields.take("source", "src")?.value ?? "/",
             mode: try fields.takeNumber("mode", radix: 8, default: 0o755),
             uid: try fields.takeNumber("uid", radix: 10, default: 0),
@@ -170,7 +222,7 @@ extension Planner {
     private func planSize(_ fields: inout MountFields) throws(Diagnostic) -> UInt64? {
         guard let field = try fields.take("size") else { return nil }
         guard let size = ByteSize.parse(field.value) else {
-            throw Diagnostic("'\(field.value)' is no size", at: field.range, notes: ["expected 64m or 1g, say"])
+            throw Diagnostic("`\(field.value)` is no size", at: field.range, notes: ["expected 64m or 1g, say"])
         }
         return size
     }
@@ -185,7 +237,7 @@ extension Planner {
         let environment = try fields.take("env")?.value
         if id == nil, let target { id = target.split(separator: "/").last.map(String.init) }
         guard let id = id ?? source, !id.isEmpty else {
-            throw Diagnostic("a secret needs an id or a target", at: fields.range)
+            throw Diagnostic("a secret needs an id or a target", at: fields.range, notes: ["add `id=NAME`"])
         }
         let secret = MountSpec.SecretFile(
             id: id,
@@ -217,13 +269,10 @@ extension Planner {
     }
 }
 
-extension MountSpec {
-    /// Whether the mount can show files of a stage or image.
-    fileprivate var takesSource: Bool {
-        switch kind {
-        case .bind, .cache: true
-        case .tmpfs, .secret, .ssh: false
-        }
+extension RunInstruction.Mount {
+    /// The word that says what is to be mounted, where there is one.
+    var subject: SourceRange {
+        fields.last { ["source", "src", "id"].contains($0.key.value) }?.value?.range ?? range
     }
 }
 

@@ -12,7 +12,7 @@ extension Planner {
         let isWeb = path.hasPrefix("http://") || path.hasPrefix("https://")
         guard isAdd else {
             if isWeb {
-                throw Diagnostic("COPY does not fetch URLs: '\(path)'", at: word.range, notes: ["use ADD"])
+                throw Diagnostic("COPY does not fetch URLs: `\(path)`", at: word.range, notes: ["use ADD"])
             }
             return .path(path)
         }
@@ -31,14 +31,22 @@ extension Planner {
     func set(_ checksum: String, of copy: CopyInstruction, in step: inout CopyStep) throws(Diagnostic) {
         let range = copy.checksum?.range
         guard step.sources.count == 1, let source = step.sources.first, source.isRemote else {
-            throw Diagnostic("--checksum needs exactly one source, and that a URL", at: range)
+            throw Diagnostic(
+                "--checksum needs exactly one source, and that a URL",
+                at: range,
+                notes: ["split the instruction, or leave the flag away"]
+            )
         }
         guard case .git(var reference) = source else {
             do {
                 step.checksum = try Digest(parsing: checksum)
                 return
             } catch {
-                throw Diagnostic("--checksum: \(error)", at: range)
+                throw Diagnostic(
+                    "--checksum: \(error)",
+                    at: range,
+                    notes: ["expected `sha256:` and 64 hexadecimal digits"]
+                )
             }
         }
         let commit = checksum.lowercased()

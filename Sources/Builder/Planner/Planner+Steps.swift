@@ -22,7 +22,7 @@ extension Planner {
             arguments: arguments,
             scriptFile: scriptFile,
             environment: state.scope.environment,
-            proxyEnvironment: self.arguments.proxies(except: state.scope.declaredArguments),
+            proxyEnvironment: self.arguments.proxies(besides: state.scope),
             user: state.config.runtime.user,
             workingDirectory: state.workingDirectory,
             mounts: mounts,
@@ -36,7 +36,10 @@ extension Planner {
         let flags =
             run.mounts.map { "--mount=\($0.text) " }.joined()
             + (run.network.map { "--network=\($0.raw) " } ?? "") + (run.security.map { "--security=\($0.raw) " } ?? "")
-        let display = state.nextDisplay("RUN \(flags)\(run.displayText)")
+        let display = state.nextDisplay(
+            "RUN \(flags)\(run.displayText)",
+            places: WordPlaces(mounts: run.mounts.map(\.subject))
+        )
         var inputs = [state.node]
         for mount in mounts { if let source = mount.sourceNode { inputs.append(source) } }
         state.node = add(.run(step), inputs: inputs, display)
@@ -50,7 +53,11 @@ extension Planner {
         let scope = state.scope
         let text = try word.expand { scope[$0] }.text
         guard let mode = NetworkMode(rawValue: text) else {
-            throw Diagnostic("'\(text)' is no network mode", at: word.range, notes: ["expected default, none or host"])
+            throw Diagnostic(
+                "unknown network mode `\(text)`",
+                at: word.range,
+                notes: expectation(instead: text, among: NetworkMode.allCases.map(\.rawValue))
+            )
         }
         guard mode != .host || request.network == .host else {
             throw Diagnostic(
@@ -75,7 +82,11 @@ extension Planner {
                 notes: ["swbuild confines every step"]
             )
         default:
-            throw Diagnostic("'\(text)' is no security mode", at: word.range, notes: ["expected sandbox or insecure"])
+            throw Diagnostic(
+                "unknown security mode `\(text)`",
+                at: word.range,
+                notes: expectation(instead: text, among: ["sandbox", "insecure"])
+            )
         }
     }
 
@@ -92,7 +103,7 @@ extension Planner {
             return
         }
         let step = MakeDirectoryStep(base: state.node, path: path, user: state.config.runtime.user)
-        let display = state.nextDisplay("WORKDIR \(path == text ? text : path)")
+        let display = state.nextDisplay("WORKDIR \(path)", places: WordPlaces(destination: word.range))
         state.node = add(.makeDirectory(step), inputs: [state.node], display)
         state.history.append(.layer(state.node, createdBy: "WORKDIR \(path)"))
     }
@@ -113,7 +124,12 @@ extension Planner {
         let keyword = isAdd ? "ADD" : "COPY"
         var sources: [CopyStep.Source] = []
         var shown: [String] = []
-        for source in copy.sources {
+        var places = WordPlaces(
+            owner: copy.chown?.range,
+            checksum: copy.checksum?.range,
+            destination: copy.destination.range
+        )
+        for source in copy.pathsFirst {
             switch source {
             case .heredoc(let heredoc):
                 let content = try heredoc.expand { scope[$0] }
@@ -124,12 +140,10 @@ extension Planner {
                 let source = try planSource(path, of: copy, word: word, isAdd: isAdd)
                 sources.append(source)
                 shown.append(source.isRemote ? withoutCredentials(path) : path)
+                places.sources[path] = word.range
             }
         }
         let destination = try text(copy.destination)
-        guard !destination.isEmpty else {
-            throw Diagnostic("\(keyword) has an empty destination", at: copy.destination.range)
-        }
         try checkDestination(destination, of: copy, sources: sources.count, keyword: keyword)
         let from = try copySource(copy, sources: sources, in: state, keyword: keyword)
         var excludes: [String] = []
@@ -154,7 +168,7 @@ extension Planner {
         if let checksum = try optionalText(copy.checksum) { try set(checksum, of: copy, in: &step) }
         let flags = CopyFlags(copy: copy, owner: owner, mode: mode)
         let operands = (shown + [destination]).joined(separator: " ")
-        let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)")
+        let display = state.nextDisplay("\(keyword) \(flags.instruction)\(operands)", places: places)
         var inputs = [state.node]
         if case .node(let node) = from { inputs.append(node) }
         state.node = add(.copy(step), inputs: inputs, display)
@@ -171,12 +185,14 @@ extension Planner {
         throw Diagnostic(
             "\(keyword) with more than one source needs a directory as its destination",
             at: copy.destination.range,
-            notes: ["end it with a slash: '\(destination)/'"]
+            notes: ["end it with a slash: `\(destination)/`"]
         )
     }
 
+    /// An empty one, which a variable may leave, is the working directory.
     private func isDirectoryName(_ path: String) -> Bool {
-        path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.") || path.hasSuffix("/..")
+        path.isEmpty || path.hasSuffix("/") || path == "." || path == ".." || path.hasSuffix("/.")
+            || path.hasSuffix("/..")
     }
 
     private func absoluteDestination(_ destination: String, in state: StageState) -> String {
@@ -196,7 +212,11 @@ extension Planner {
         let needsContext = sources.contains { if case .path = $0 { true } else { false } }
         guard needsContext else { return .none }
         guard request.contextPath != nil else {
-            throw Diagnostic("\(keyword) needs a build context, and this build has none", at: state.origin)
+            throw Diagnostic(
+                "\(keyword) needs a build context, and this build has none",
+                at: copy.sources.firstPath ?? state.origin,
+                notes: ["name a directory on the command line: `swbuild -f FILE DIRECTORY`"]
+            )
         }
         return .context(0)
     }
@@ -215,6 +235,14 @@ private struct CopyFlags {
         instruction =
             (copy.from.map { "--from=\($0.raw) " } ?? "") + (copy.link ? "--link " : "") + parents + chown + chmod
             + copy.excludes.map { "--exclude=\($0.raw) " }.joined()
+    }
+}
+
+extension CopyInstruction {
+    /// Here-documents come after the paths, in the layer as in the history: other builders do it so.
+    fileprivate var pathsFirst: [Source] {
+        let documents = sources.filter { if case .heredoc = $0 { true } else { false } }
+        return sources.filter { if case .path = $0 { true } else { false } } + documents
     }
 }
 
@@ -246,5 +274,13 @@ extension MountSpec {
             if case .node(let node) = cache.source { node } else { nil }
         case .bind, .tmpfs, .secret, .ssh: nil
         }
+    }
+}
+
+extension [CopyInstruction.Source] {
+    /// The place of the first source that is a path.
+    fileprivate var firstPath: SourceRange? {
+        for case .path(let word) in self { return word.range }
+        return nil
     }
 }

@@ -15,6 +15,8 @@ struct BuildPlan: Sendable {
     var result: StageResult
     /// From the build argument or the environment, as text.
     var sourceDateEpoch: String?
+    /// What is odd, but no reason to stop.
+    var warnings: [Diagnostic] = []
 }
 
 /// Turns a build file into the graph of the steps that its target needs.
@@ -26,8 +28,12 @@ struct Planner {
     private let images: any ImageSource
     var arguments: ArgumentValues
     var graph = BuildGraph()
+    /// The names of all ARGs in the stages that were planned, those of triggers included.
+    var declaredArguments: Set<String> = []
     private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
     private var planned: [Int: StageState] = [:]
+    /// The stages' numbers by their names in lower case, in ascending order.
+    private let stageNumbers: [String: [Int]]
     private var imageNodes: [ImageKey: NodeID] = [:]
 
     private struct NodeIdentity: Hashable {
@@ -44,7 +50,10 @@ struct Planner {
         self.file = file
         self.request = request
         self.images = images
-        arguments = ArgumentValues(request: request)
+        stageNumbers = Dictionary(grouping: file.stages.indices) { index in
+            file.stages[index].from.value.name?.value.lowercased() ?? ""
+        }
+        arguments = ArgumentValues(request: request, lastStage: file.stages.last?.from.value.name?.value)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
             graph.contexts.append(ContextSpec(name: nil, location: .directory(path), ignoreFile: request.ignoreFile))
@@ -58,6 +67,7 @@ struct Planner {
         request: BuildRequest,
         images: any ImageSource
     ) throws(Diagnostic) -> BuildPlan {
+        try Frontend.check(file.directives, request: request)
         var planner = try Planner(file: file, request: request, images: images)
         let target = try planner.targetStage()
         // Referenced stages first and from below, so that a long chain of stages needs no deep recursion.
@@ -66,7 +76,8 @@ struct Planner {
         return BuildPlan(
             graph: planner.graph,
             result: planner.finish(state),
-            sourceDateEpoch: planner.arguments.sourceDateEpoch
+            sourceDateEpoch: planner.arguments.sourceDateEpoch,
+            warnings: planner.warnings()
         )
     }
 
@@ -76,18 +87,14 @@ struct Planner {
         guard let target = request.target, !target.isEmpty else { return file.stages.count - 1 }
         if let index = stageIndex(named: target) { return index }
         if let number = Int(target), file.stages.indices.contains(number) { return number }
-        let names = file.stages.compactMap { $0.from.value.name?.value }
-        var notes: [String] = []
-        if let near = suggestion(for: target, among: names) { notes.append("did you mean '\(near)'?") }
-        notes.append(
-            names.isEmpty ? "no stage of the file has a name" : "the stages are \(names.joined(separator: ", "))"
-        )
-        throw Diagnostic("there is no stage '\(target)' to build", at: nil, notes: notes)
+        throw Diagnostic("--target \(target): the file has no such stage", at: nil, notes: stageNotes(instead: target))
     }
 
-    func stageIndex(named name: String) -> Int? {
-        let wanted = name.lowercased()
-        return file.stages.firstIndex { $0.from.value.name?.value.lowercased() == wanted }
+    /// The last stage of that name, above stage `limit` where one is given.
+    func stageIndex(named name: String, before limit: Int? = nil) -> Int? {
+        guard !name.isEmpty, let numbers = stageNumbers[name.lowercased()] else { return nil }
+        guard let limit else { return numbers.last }
+        return numbers.last { $0 < limit }
     }
 
     /// The stages that a stage names, directly or through others, in the order of the file.
@@ -135,10 +142,7 @@ struct Planner {
                 let trigger = try parseTrigger(text)
                 instructions.append(trigger)
             } catch {
-                throw Diagnostic(
-                    "the base image's ONBUILD trigger '\(text)' cannot be used: \(error.message)",
-                    at: stage.from.range
-                )
+                throw Self.failure(of: text, error, at: stage.from.value.image)
             }
         }
         state.triggerCount = instructions.count
@@ -146,10 +150,24 @@ struct Planner {
         state.stepCount = 1 + instructions.count { $0.value.changesFiles }
         for (position, instruction) in instructions.enumerated() {
             state.origin = position < state.triggerCount ? stage.from.range : instruction.range
-            try dispatch(instruction, in: &state)
+            state.isTrigger = position < state.triggerCount
+            do throws(Diagnostic) {
+                try dispatch(instruction, in: &state)
+            } catch {
+                throw state.isTrigger ? Self.failure(of: triggers[position], error, at: stage.from.value.image) : error
+            }
         }
         planned[index] = state
         return state
+    }
+
+    /// What is wrong with a trigger is shown at the image that has it: its own words stand nowhere in the file.
+    private static func failure(of trigger: String, _ error: Diagnostic, at image: Word) -> Diagnostic {
+        Diagnostic(
+            "the base image's ONBUILD trigger `\(trigger)` cannot be used: \(error.message)",
+            at: image.range,
+            notes: error.notes
+        )
     }
 
     private mutating func begin(_ stage: Stage, index: Int) throws(Diagnostic) -> StageState {
@@ -159,14 +177,18 @@ struct Planner {
             throw Diagnostic(
                 "FROM \(from.image.raw) names no image: \(name.missing.joined(separator: ", ")) has no value",
                 at: from.image.range,
-                notes: ["give it a default with ARG before the first FROM, or a value with --build-arg"]
+                notes: globalNotes(missing: name.missing)
             )
         }
         var platform = request.platform
         if let word = from.platform {
             let text = try word.expand(arguments.globalValue).text
             guard let parsed = Platform(parsing: text) else {
-                throw Diagnostic("'\(text)' is no platform", at: word.range, notes: ["expected os/architecture"])
+                throw Diagnostic(
+                    "`\(text)` is no platform",
+                    at: word.range,
+                    notes: ["expected os/architecture, such as linux/amd64 or linux/arm64"]
+                )
             }
             platform = parsed
         }
@@ -240,7 +262,7 @@ struct Planner {
                 source = .image(try ImageReference(parsing: name))
             } catch {
                 throw Diagnostic(
-                    "'\(name)' is no stage, no build context and no image: \(error)",
+                    "`\(name)` is no stage, no build context and no image: \(error)",
                     at: range,
                     notes: suggestions(for: name)
                 )
@@ -252,18 +274,13 @@ struct Planner {
         do {
             image = try images.resolve(source, platform: platform)
         } catch {
-            throw Diagnostic("cannot use the image '\(name)': \(error)", at: range, notes: suggestions(for: name))
+            throw Diagnostic("cannot use the image `\(name)`: \(error)", at: range, notes: suggestions(for: name))
         }
         let index = graph.images.firstIndex { $0.descriptor.digest == image.descriptor.digest } ?? graph.images.count
         if index == graph.images.count { graph.images.append(image) }
         let node = add(.image(index), inputs: [], display)
         imageNodes[key] = node
         return node
-    }
-
-    private func suggestions(for name: String) -> [String] {
-        let names = file.stages.compactMap { $0.from.value.name?.value } + request.namedContexts.map(\.name)
-        return suggestion(for: name, among: names).map { ["did you mean '\($0)'?"] } ?? []
     }
 
     /// What a `--from=` or `from=` names, for an instruction of stage `index`.
@@ -274,7 +291,11 @@ struct Planner {
     ) throws(Diagnostic) -> FileSource {
         let name = word.raw
         guard !name.contains("$") else {
-            throw Diagnostic("\(what) takes no variables: '\(name)'", at: word.range)
+            throw Diagnostic(
+                "\(what) takes no variables: `\(name)`",
+                at: word.range,
+                notes: ["name a stage with `FROM … AS name` and use that name"]
+            )
         }
         if let context = namedContext(name), let location = context.location {
             return .context(contextIndex(name: context.name, location))
@@ -312,13 +333,13 @@ struct Planner {
         at range: SourceRange
     ) throws(Diagnostic) {
         if index == current {
-            throw Diagnostic("the stage '\(name)' cannot copy from itself", at: range)
+            throw Diagnostic("the stage `\(name)` cannot copy from itself", at: range)
         }
         guard index < current else {
             throw Diagnostic(
-                "the stage '\(name)' comes later in the file",
+                "the stage `\(name)` comes later in the file",
                 at: range,
-                notes: ["a stage can use only those above it: move '\(name)' up"]
+                notes: ["a stage can use only those above it: move `\(name)` up"]
             )
         }
     }
@@ -332,11 +353,21 @@ struct Planner {
     // MARK: The result
 
     private func finish(_ state: StageState) -> StageResult {
-        var result = StageResult(node: state.node, config: state.config, history: state.history)
+        var result = StageResult(node: state.node, config: state.finalConfig, history: state.history)
         var labels = result.config.runtime.labels
         for label in request.labels { labels[label.name] = label.value }
         result.config.runtime.labels = labels
+        if request.platformIsGiven { result.config.platform = declaredPlatform(over: result.config.platform) }
         return result
+    }
+
+    /// The command line's platform; a variant that it leaves open is the image's own.
+    private func declaredPlatform(over own: Platform) -> Platform {
+        var platform = request.platform
+        if platform.variant.isEmpty, own.os == platform.os, own.architecture == platform.architecture {
+            platform.variant = own.variant
+        }
+        return platform
     }
 }
 

@@ -1,5 +1,6 @@
 import BuildFileParser
 import OCI
+import OrderedCollections
 
 /// Where the planner stands in a stage.
 struct StageState: Sendable {
@@ -8,6 +9,9 @@ struct StageState: Sendable {
     var config: ImageConfig
     var history: [StageResult.HistoryItem]
     var scope = VariableScope()
+    /// What ENV and LABEL have set, for the configuration at the end: it would be copied for each of them.
+    var environment: OrderedDictionary<String, String> = [:]
+    var labels: [String: String] = [:]
     /// Whether CMD was given in this stage: ENTRYPOINT drops one that was inherited.
     var hasOwnCommand = false
     var stageIndex: Int
@@ -17,6 +21,10 @@ struct StageState: Sendable {
     var triggerCount = 0
     /// The place of the instruction being planned.
     var origin: SourceRange?
+    /// Whether that is a trigger of the base image, whose words stand nowhere in the file.
+    var isTrigger = false
+    /// The `USER` in force, where the file has one.
+    var userPlace: SourceRange?
 
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -31,7 +39,10 @@ struct StageState: Sendable {
             let pair = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             scope.setEnvironment(String(pair[0]), to: pair.count > 1 ? String(pair[1]) : "")
         }
-        if scope["PATH"] == nil { scope.setEnvironment("PATH", to: Self.defaultPath) }
+        if scope["PATH"] == nil {
+            scope.setEnvironment("PATH", to: Self.defaultPath)
+            config.runtime.setEnvironment("PATH", to: Self.defaultPath)
+        }
     }
 
     /// A stage on nothing.
@@ -65,13 +76,25 @@ struct StageState: Sendable {
 
     var shell: [String] { config.runtime.shell ?? ["/bin/sh", "-c"] }
 
+    /// The configuration with all that was set.
+    var finalConfig: ImageConfig {
+        var result = config
+        if !environment.isEmpty {
+            result.runtime.setEnvironment(environment.map { (name: $0.key, value: $0.value) })
+        }
+        if !labels.isEmpty { result.runtime.labels.merge(labels) { _, last in last } }
+        return result
+    }
+
     /// The display of the next step.
-    mutating func nextDisplay(_ instruction: String) -> StepDisplay {
+    mutating func nextDisplay(_ instruction: String, places: WordPlaces) -> StepDisplay {
         stepNumber += 1
         var result = display
         result.instruction = instruction
         result.name = "[\(display.stage) \(stepNumber)/\(stepCount)] \(instruction)"
         result.range = origin
+        result.places = isTrigger ? WordPlaces() : places
+        result.places.user = userPlace
         return result
     }
 

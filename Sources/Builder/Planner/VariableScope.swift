@@ -4,7 +4,7 @@ import OrderedCollections
 struct VariableScope: Sendable {
     private var values: OrderedDictionary<String, String> = [:]
     /// The names that ARG declared, in order of first declaration.
-    private(set) var declaredArguments: [String] = []
+    private(set) var declaredArguments: OrderedSet<String> = []
 
     subscript(name: String) -> String? { values[name] }
 
@@ -13,7 +13,7 @@ struct VariableScope: Sendable {
     }
 
     mutating func declareArgument(_ name: String, value: String?) {
-        if !declaredArguments.contains(name) { declaredArguments.append(name) }
+        declaredArguments.append(name)
         if let value { values[name] = value }
     }
 

@@ -16,6 +16,8 @@ public struct BuildInputs: Sendable {
     public fileprivate(set) var contextOrigin: String?
     /// The ignore file that applies to the context.
     public private(set) var ignoreFile: IgnoreFile?
+    /// The build files that are looked for in a context, the first that is there counts.
+    static let defaultNames = ["Buildfile", "Dockerfile", "Containerfile"]
     /// Where a context from standard input was unpacked.
     fileprivate var temporary: String?
     /// What keeps a context from elsewhere on the disk.
@@ -116,7 +118,7 @@ public struct InputLoader: Sendable {
             buildFileName: file ?? name,
             buildFile: try HostFile.read(name, limit: Self.largestBuildFile),
             contextPath: contextPath,
-            ignoreFile: try ignoreFile(beside: name, files)
+            ignoreFile: try IgnoreFile.find(beside: name, in: contextPath)
         )
     }
 
@@ -130,16 +132,8 @@ public struct InputLoader: Sendable {
     }
 
     private static func defaultFile(in files: ContextFiles) throws -> String {
-        for name in ["Buildfile", "Dockerfile", "Containerfile"] where files.has(name) { return name }
+        for name in BuildInputs.defaultNames where files.has(name) { return name }
         throw NoBuildFile(context: files.path)
-    }
-
-    /// An ignore file beside the build file is for it alone, and comes before the context's.
-    private func ignoreFile(beside buildFile: String, _ files: ContextFiles) throws -> IgnoreFile? {
-        for suffix in [".containerignore", ".dockerignore"] where HostFile.exists(buildFile + suffix) {
-            return IgnoreFile(name: buildFile + suffix, bytes: try HostFile.read(buildFile + suffix, limit: 16 << 20))
-        }
-        return try files.ignoreFile()
     }
 
     // MARK: What came from elsewhere

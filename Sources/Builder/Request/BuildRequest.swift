@@ -28,6 +28,8 @@ public struct BuildRequest: Sendable {
     public var secrets: [Secret] = []
     /// The platform of the result.
     public var platform = Platform.host
+    /// Whether the result is declared to be for `platform`, whatever the base image of its last stage is for.
+    public var platformIsGiven = false
     /// Which steps may be taken from the cache.
     public var cachePolicy = CachePolicy.use
     /// The network of steps that do not name one.

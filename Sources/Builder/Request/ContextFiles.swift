@@ -60,8 +60,9 @@ struct ContextOpener {
         if spec.name != nil { ignoreFile = try ContextFiles(path: path, isForeign: isForeign).ignoreFile() }
         return try ContextTree(
             path: path,
-            name: spec.name.map { "the build context '\($0)'" } ?? "the build context \(origin ?? path)",
+            name: spec.name.map { "the build context `\($0)`" } ?? "the build context \(origin ?? path)",
             rules: try ignoreFile.map { try $0.rules() },
+            ignoreFileName: ignoreFile?.shortName(in: path) ?? "",
             hashes: hashes ?? ContentHashes(path: "\(remotes.store.root)/contexts/other")
         )
     }

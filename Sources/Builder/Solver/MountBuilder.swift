@@ -28,7 +28,10 @@ struct MountBuilder {
         addHostFiles(step)
         // In the order of their names, so that two steps with the same two locked caches cannot wait for each other.
         for mount in step.mounts.compactMap(\.lockedCache).sorted() { try lock(mount) }
-        for mount in step.mounts { try add(mount) }
+        let runner = runner
+        for (index, mount) in step.mounts.enumerated() {
+            try runner.at(runner.mountPlace(index)) { try add(mount) }
+        }
         if let script = step.scriptFile, let path = step.arguments.last {
             place(
                 .file(contents: Array(script.utf8), mode: 0o755, uid: 0, gid: 0, readOnly: true),
@@ -233,19 +236,19 @@ extension MountSpec.Cache {
 struct MissingSecret: Error, CustomStringConvertible {
     let id: String
 
-    var description: String { "the secret '\(id)' is required; give it with --secret id=\(id),src=FILE" }
+    var description: String { "the secret `\(id)` is required; give it with --secret id=\(id),src=FILE" }
 }
 
 /// An agent that a step requires and the caller did not give.
 struct MissingAgent: Error, CustomStringConvertible {
     let id: String
 
-    var description: String { "the ssh agent '\(id)' is required; give it with --ssh \(id)" }
+    var description: String { "the ssh agent `\(id)` is required; give it with --ssh \(id)" }
 }
 
 /// All private instances of a cache are in use.
 struct CacheBusy: Error, CustomStringConvertible {
     let id: String
 
-    var description: String { "the cache '\(id)' is in use a thousand times; wait for other builds to end" }
+    var description: String { "the cache `\(id)` is in use a thousand times; wait for other builds to end" }
 }

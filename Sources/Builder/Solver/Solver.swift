@@ -68,7 +68,7 @@ struct Solver {
             environment.progress.emit(.failed(step: id.index, message: "failed"))
             return .failed(id, error)
         } catch {
-            environment.progress.emit(.failed(step: id.index, message: "failed"))
+            environment.progress.emit(.failed(step: id.index, message: "\(error)"))
             // What an interrupt breaks off, a download say, fails in its own way.
             let isInterrupted = environment.cancellation.isCancelled
             return .failed(id, isInterrupted ? BuildError.cancelled : BuildError.step(node.display, error))

@@ -15,15 +15,19 @@ extension StepRunner {
             let selection = try key.selection ?? select(step, fetched)
             environment.inFlight.wait(for: base.chain)
             let stack = try store.stack(base.chain)
-            let owner = try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            let owner = try at(node.display.places.owner) {
+                try step.owner.map { try UserDatabase(in: stack).owner($0) }
+            }
             let unpacked = try unpackArchives(in: selection, of: step)
-            let entries = try CopyLayer.entries(
-                of: unpacked,
-                step: step,
-                onto: step.link ? nil : stack,
-                owner: owner,
-                now: environment.now
-            )
+            let entries = try at(node.display.places.destination) {
+                try CopyLayer.entries(
+                    of: unpacked,
+                    step: step,
+                    onto: step.link ? nil : stack,
+                    owner: owner,
+                    now: environment.now
+                )
+            }
             return Produced(entries: entries, verify: { try selection.checkUnchanged() })
         }
     }
@@ -39,9 +43,10 @@ extension StepRunner {
     private func copyKey(_ step: CopyStep, on base: StepState, _ fetched: FetchedSources) throws -> CopyKey {
         var fields = StepFields()
         fields.set("kind", step.isAdd ? "add" : "copy")
-        fields.set("sources", step.sources.map(\.name))
         fields.set("destination", step.destination)
-        let definition = fields.digest(domain: "definition")
+        // The sources tell one COPY from another; what they come to is in the contents, wherever that was found.
+        var definition = fields
+        definition.set("sources", step.sources.map(\.name))
         fields.set("owner", step.owner.map { [$0] } ?? [])
         fields.set("mode", step.mode.map { [$0] } ?? [])
         fields.set("excludes", step.excludes)
@@ -54,7 +59,7 @@ extension StepRunner {
         let standsAlone = step.link && (step.owner.map(Self.isNumeric) ?? true)
         let identity = StepIdentity(
             key: fields.digest(domain: "step"),
-            definition: definition,
+            definition: definition.digest(domain: "definition"),
             parent: standsAlone ? nil : base.chainID
         )
         return CopyKey(key: Key(identity: identity, fields: fields.encoded(files: files)), selection: selection)
@@ -108,7 +113,7 @@ extension StepRunner {
             let state = try state(of: node)
             environment.inFlight.wait(for: state.chain)
             let display = graph.nodes[node.index].display
-            return (StackTree(stack: try store.stack(state.chain)), "the stage '\(display.stage)'")
+            return (StackTree(stack: try store.stack(state.chain)), "the stage `\(display.stage)`")
         case .none:
             return (InlineTree(files: [], now: environment.now), "the build file")
         }
@@ -122,7 +127,8 @@ extension StepRunner {
         let selector = try Selector(step: step, tree: tree, place: place)
         for source in step.sources {
             switch source {
-            case .path(let text): try selector.select(text, into: &selection, tree: 0)
+            case .path(let text):
+                try at(node.display.places.sources[text]) { try selector.select(text, into: &selection, tree: 0) }
             case .inline(let name, _):
                 guard let node = try inline.node(ContainerPath(cleaning: name.utf8)) else { continue }
                 selection.groups.append(

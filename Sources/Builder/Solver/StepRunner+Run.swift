@@ -29,9 +29,9 @@ extension StepRunner {
         fields.set("platform", environment.platform.description)
         fields.set("hostname", step.hostname)
         var files: [String] = []
-        for mount in step.mounts {
+        for (index, mount) in step.mounts.enumerated() {
             guard case .bind(let source, let path, _) = mount.kind else { continue }
-            let (digest, seen) = try bindDigest(source, path)
+            let (digest, seen) = try at(mountPlace(index)) { try bindDigest(source, path) }
             fields.set("bind \(mount.target)", digest.hex)
             files += seen
         }
@@ -43,6 +43,12 @@ extension StepRunner {
             ),
             fields: fields.encoded(files: files)
         )
+    }
+
+    /// The place of a mount's flag.
+    func mountPlace(_ index: Int) -> SourceRange? {
+        let places = node.display.places.mounts
+        return places.indices.contains(index) ? places[index] : nil
     }
 
     /// The digest of what a bind mount shows.
@@ -69,7 +75,13 @@ extension StepRunner {
 
     func resolvedNode(_ path: String, in tree: any SourceTree, place: String) throws -> SourceNode {
         let resolved = try tree.resolve(ContainerPath(path), followLast: true)
-        guard var node = try tree.node(resolved) else { throw CopyError.missing(path, in: place, hints: []) }
+        guard var node = try tree.node(resolved) else {
+            throw CopyError.missing(
+                path,
+                in: place,
+                hints: try SourceHints(tree: tree).hints(for: resolved, writtenAs: path)
+            )
+        }
         node.isImplicit = false
         return node
     }
@@ -82,7 +94,7 @@ extension StepRunner {
         let lowers = try store.directories(base.chain)
         guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
         let stack = try store.stack(base.chain)
-        let user = try UserDatabase(in: stack).identity(step.user)
+        let user = try at(node.display.places.user) { try UserDatabase(in: stack).identity(step.user) }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
         try mounts.add(step)
         let upper = try environment.work.makeDirectory("upper")
@@ -109,7 +121,8 @@ extension StepRunner {
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
         plan.seccompDirectory = store.seccompDirectory
-        try run(plan, arguments: step.arguments)
+        let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
+        try run(plan, diagnosis)
         let entries = try UpperDirectory.changes(in: Directory(path: upper), above: stack)
         return Produced(entries: entries, upper: upper)
     }
@@ -136,14 +149,20 @@ extension StepRunner {
         return result
     }
 
-    private func run(_ plan: SandboxPlan, arguments: [String]) throws {
+    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis) throws {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
         let log = OwnedDescriptor(owning: file, path: logPath)
         var output = OutputRecorder(log: log, step: id.index, progress: environment.progress)
-        let outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
-            output.add(bytes, from: stream)
+        let memory = MemoryShortage()
+        let outcome: StepOutcome
+        do throws(SandboxError) {
+            outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
+                output.add(bytes, from: stream)
+            }
+        } catch {
+            throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
         environment.logger.debug(
@@ -157,10 +176,11 @@ extension StepRunner {
             throw BuildError.command(
                 CommandFailure(
                     display: node.display,
-                    arguments: arguments,
+                    arguments: plan.arguments,
                     status: outcome.status,
                     tail: output.tail,
-                    logPath: logPath
+                    logPath: logPath,
+                    notes: diagnosis.notes(for: outcome, output: output.tail, shortage: memory)
                 )
             )
         }

@@ -218,10 +218,14 @@ struct StepRunner: Sendable {
             let stack = try store.stack(base.chain)
             // Root is known without the base's files: nothing needs to be unpacked for its sake.
             let isRoot = step.user.isEmpty || step.user == "0" || step.user == "0:0"
-            let owner = isRoot ? .root : try UserDatabase(in: stack).identity(step.user)
-            return Produced(
-                entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now)
-            )
+            let owner = try at(node.display.places.user) {
+                isRoot ? .root : try UserDatabase(in: stack).identity(step.user)
+            }
+            return try at(node.display.places.destination) {
+                Produced(
+                    entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now)
+                )
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ struct BuildSourceOptions: ParsableArguments {
                 throw MalformedOption(option: "--platform", value: platform, expected: "os/architecture[/variant]")
             }
             request.platform = parsed
+            request.platformIsGiven = true
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BuildFileParser
 import Builder
 import Glibc
 import Store
@@ -26,6 +27,10 @@ func reporting(_ body: () async throws -> Void) async throws {
         try await body()
     } catch let exit as ExitCode {
         throw exit
+    } catch let error as MalformedIgnoreFile {
+        let file = DiagnosticRenderer(fileName: error.file.name, source: error.file.bytes, color: Console.hasColor)
+        Console.note(String(file.render(error.diagnostic).dropLast()))
+        throw ExitCode(1)
     } catch let error as MalformedOption {
         Console.note("swbuild: \(error)")
         throw ExitCode(64)

@@ -49,11 +49,16 @@ final class BuildReporter {
             Console.note(text(of: failure))
             return Self.status(of: failure.status)
         case .step(let display, let error):
-            Console.note(render(Diagnostic("\(error)", at: display.range)))
-            if display.range == nil { Console.note("note: in the step \(PlainProgress.firstLine(display.name))") }
+            let problem = error as? StepProblem
+            let range = problem?.range ?? display.range
+            Console.note(render(Diagnostic(problem?.message ?? "\(error)", at: range, notes: problem?.notes ?? [])))
+            if range == nil { Console.note("note: in the step \(PlainProgress.firstLine(display.name))") }
         case .general(let error as MalformedOption):
             Console.note("swbuild: \(error)")
             return 64
+        case .general(let error as MalformedIgnoreFile):
+            let file = DiagnosticRenderer(fileName: error.file.name, source: error.file.bytes, color: Console.hasColor)
+            Console.note(String(file.render(error.diagnostic).dropLast()))
         case .general(let error): Console.note("swbuild: \(error)")
         }
         return 1
@@ -63,31 +68,25 @@ final class BuildReporter {
         guard diagnostic.range != nil else {
             return (["swbuild: \(diagnostic.message)"] + diagnostic.notes.map { "note: \($0)" }).joined(separator: "\n")
         }
-        return DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor).render(diagnostic)
+        let renderer = DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor)
+        return String(renderer.render(diagnostic).dropLast())
     }
 
     private func text(of failure: CommandFailure) -> String {
         let how: String
         switch failure.status {
-        case .exited(let code): how = "failed with exit code \(code)\(Self.meaning(of: code))"
-        case .signaled(let signal): how = "was ended by signal \(signal)\(signal == 9 ? " (killed)" : "")"
+        case .exited(let code): how = "failed with exit code \(code)"
+        case .signaled(let signal): how = "was ended by signal \(signal)"
         }
         var lines = [render(Diagnostic("the command \(how)", at: failure.display.range))]
+        if failure.display.range == nil { lines.append("in the step \(failure.display.name)") }
         if !failure.tail.isEmpty {
             lines.append("the last lines of its output:")
             lines += failure.tail.map { "  \($0)" }
         }
+        lines += failure.notes.map { "note: \($0)" }
         lines.append("the complete output is in \(failure.logPath)")
         return lines.joined(separator: "\n")
-    }
-
-    private static func meaning(of code: Int32) -> String {
-        switch code {
-        case 126: " (a command could not be executed)"
-        case 127: " (a command was not found)"
-        case 129...192: " (a process was ended by signal \(code - 128))"
-        default: ""
-        }
     }
 
     private static func status(of status: ExitStatus) -> Int32 {

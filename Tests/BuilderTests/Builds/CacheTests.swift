@@ -182,7 +182,7 @@ import Testing
             return
         }
         #expect(display.instruction == "COPY none /b")
-        #expect("\(reason)".contains("'none' is not in the build context"))
+        #expect("\(reason)".contains("`none` is not in the build context"))
         #expect(try Store(root: "\(scratch.path)/root").images.index().manifests == [])
         #expect(try Directory(path: "\(scratch.path)/root/tmp").list(.root).isEmpty)
     }

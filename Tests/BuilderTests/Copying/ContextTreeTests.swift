@@ -51,9 +51,10 @@ import Testing
         #expect(try tree.node(ContainerPath("a.log")) == nil)
         #expect(try tree.node(ContainerPath("secret/pub/cert")) != nil)
         #expect(try tree.node(ContainerPath("keep")) != nil)
-        #expect(tree.ignoringLine(ContainerPath("secret/key")) == 1)
-        #expect(tree.ignoringLine(ContainerPath("a.log")) == 3)
-        #expect(tree.ignoringLine(ContainerPath("keep")) == nil)
+        #expect(try tree.hidingRule(ContainerPath("secret/key")) == "line 1 of the ignore file drops it: `secret`")
+        #expect(try tree.hidingRule(ContainerPath("a.log")) == "line 3 of the ignore file drops it: `*.log`")
+        #expect(try tree.hidingRule(ContainerPath("absent.log")) == nil)
+        #expect(try tree.hidingRule(ContainerPath("keep")) == nil)
     }
 
     @Test func aDirectoryOnlyForItsExceptionsIsMarked() throws {

@@ -145,6 +145,15 @@ import Testing
         #expect(lines.contains { $0.hasSuffix("5:6 /p/x") }, "new parents have the owner too")
     }
 
+    /// What an octal mode names is all that the step makes, as BuildKit has it.
+    @Test(arguments: [("600", "600"), ("1770", "770"), ("u=rw,go=", "755"), ("+x", "755")])
+    func anOctalModeIsForTheDirectoriesOnTheWayToo(mode: String, expected: String) throws {
+        var step = CopyStep.plain(["a.txt"], to: "/d/p/q/x")
+        step.mode = mode
+        let found = try lines(step, onto: [directory("d", mode: 0o711)])
+        #expect(found.prefix(3) == ["d 711 0:0 /d", "d \(expected) 0:0 /d/p", "d \(expected) 0:0 /d/p/q"])
+    }
+
     @Test func filesAndDirectoriesDoNotReplaceEachOther() throws {
         let cases: [(sources: [String], destination: String, onto: [TreeEntry])] = [
             (["tree"], "/f", [file("f")]), (["odd"], "/d", [directory("d"), directory("d/contested")]),

@@ -119,6 +119,6 @@ import Testing
         #expect(ModeChange(parsing: text) == nil)
         guard !text.isEmpty else { return }
         let error = #expect(throws: Diagnostic.self) { try ModeChange.check(text, at: nil) }
-        #expect(error?.message.contains("'\(text)' is no mode") == true)
+        #expect(error?.message.contains("`\(text)` is no mode") == true)
     }
 }

@@ -57,11 +57,11 @@ import Testing
         let near = #expect(throws: CopyError.self) {
             try CopyStep.plain(["a.tx"], to: "/x").selection(from: scratch.context())
         }
-        #expect(near?.description == "'a.tx' is not in the build context; did you mean 'a.txt'?")
+        #expect(near?.description == "`a.tx` is not in the build context; did you mean `a.txt`?")
         let ignored = #expect(throws: CopyError.self) {
             try CopyStep.plain(["a.txt"], to: "/x").selection(from: scratch.context(ignoring: "d\n*.txt\n"))
         }
-        #expect(ignored?.description.contains("line 2 of the ignore file excludes it") == true)
+        #expect(ignored?.description.contains("line 2 of the ignore file drops it: `*.txt`") == true)
         let dangling = #expect(throws: CopyError.self) {
             try CopyStep.plain(["dangling"], to: "/x").selection(from: scratch.context())
         }
@@ -90,7 +90,7 @@ import Testing
         let error = #expect(throws: CopyError.self) {
             try CopyStep.plain(["dl/none"], to: "/x").selection(from: scratch.context())
         }
-        #expect(error?.description.hasPrefix("'dl/none' is not in the build context") == true)
+        #expect(error?.description.hasPrefix("`dl/none` is not in the build context") == true)
     }
 
     @Test func severalMatchesNeedADirectory() throws {
@@ -121,6 +121,19 @@ import Testing
             lines(try step.selection(from: scratch.context()))
                 == ["tree /d", "tree /d/sub", "tree /d/sub/c.txt", "tree /d/sub/skip.log"]
         )
+    }
+
+    /// With `--parents`, exclusions go by the paths as they are copied.
+    @Test(arguments: [
+        ("d/sub", ["d/sub/skip.log"], ["tree /d", "tree /d/sub", "tree /d/sub/c.txt"]),
+        ("d/sub", ["skip.log"], ["tree /d", "tree /d/sub", "tree /d/sub/c.txt", "tree /d/sub/skip.log"]),
+        ("d/./sub", ["sub/*.log"], ["tree /sub", "tree /sub/c.txt"]), ("d/sub", ["d"], []),
+    ])
+    func exclusionsAndParents(source: String, excludes: [String], expected: [String]) throws {
+        var step = CopyStep.plain([source], to: "/x/")
+        step.parents = true
+        step.excludes = excludes
+        #expect(lines(try step.selection(from: scratch.context())) == expected)
     }
 
     // MARK: The digest

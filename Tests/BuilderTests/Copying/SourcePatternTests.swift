@@ -54,7 +54,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("d/./x/deep.txt", 1), ("d/x/deep.txt", 0), ("./d/x", 0), ("d/x/./deep.txt", 2), ("d/./x/./deep.txt", 2),
+        ("d/./x/deep.txt", 1), ("d/x/deep.txt", 0), ("./d/x", 0), ("d/x/./deep.txt", 2), ("d/./x/./deep.txt", 1),
+        ("/./d/x", 0), ("d/x/.", 0), ("d/x/./", 2),
     ])
     func thePivotCutsOffWhatStandsBefore(text: String, pivot: Int) throws {
         #expect(try SourcePattern(text, parents: true).pivot == pivot)

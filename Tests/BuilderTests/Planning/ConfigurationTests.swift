@@ -113,6 +113,45 @@ import Testing
         #expect(given.result.config.runtime.labels == ["a": "given"])
     }
 
+    @Test func anArgumentSeesThoseBeforeItInTheSameInstruction() throws {
+        let text = "ARG A=1 B=$A\nFROM base\nARG B C=2 D=$C\nLABEL b=$B d=$D\n"
+        #expect(try plan(text).result.config.runtime.labels == ["b": "1", "d": "2"])
+    }
+
+    @Test func aDefaultThatIsNotNeededIsNotLookedAt() throws {
+        let text = "FROM base\nARG A=${NEEDED:?is missing}\nLABEL a=$A\n"
+        #expect(throws: Diagnostic.self) { try plan(text) }
+        let given = try plan(text) { $0.buildArguments = [("A", "given")] }
+        #expect(given.result.config.runtime.labels == ["a": "given"])
+    }
+
+    @Test func automaticArgumentsCanBeGiven() throws {
+        let text = "FROM base:$TARGETARCH\nARG TARGETARCH\nLABEL a=$TARGETARCH\n"
+        let images = FakeImages()
+        let given = try plan(text, images: images) { $0.buildArguments = [("TARGETARCH", "mine")] }
+        #expect(given.result.config.runtime.labels == ["a": "mine"])
+        #expect(images.requests == ["base:mine"])
+    }
+
+    @Test(arguments: [
+        ("FROM base\n", nil, "default"), ("FROM base AS Last\n", nil, "last"), ("FROM base AS a\n", "A", "A"),
+    ])
+    func theTargetIsKnownToThoseWhoAsk(from: String, target: String?, expected: String) throws {
+        let plan = try plan(from + "ARG TARGETSTAGE\nLABEL t=$TARGETSTAGE\n") { $0.target = target }
+        #expect(plan.result.config.runtime.labels == ["t": expected])
+    }
+
+    @Test func theCommandLinesPlatformIsTheResults() throws {
+        let text = "FROM --platform=linux/amd64 base\n"
+        let arm = Platform(os: "linux", architecture: "arm64")
+        #expect(try plan(text) { $0.platform = arm }.result.config.platform.architecture == "amd64")
+        let declared = try plan(text) { request in
+            request.platform = arm
+            request.platformIsGiven = true
+        }
+        #expect(declared.result.config.platform == arm)
+    }
+
     @Test func theEnvironmentOverridesAnArgument() throws {
         let plan = try plan("FROM base\nARG X=default\nENV X=env\nRUN x\n") { $0.buildArguments = [("X", "given")] }
         #expect(plan.runs.first?.environment.filter { $0.hasPrefix("X=") } == ["X=env"])
@@ -134,10 +173,26 @@ import Testing
         let plan = try plan("FROM base\nRUN x\n") {
             $0.buildArguments = [("HTTP_PROXY", "http://p"), ("no_proxy", "h")]
         }
-        #expect(plan.runs.first?.proxyEnvironment == ["HTTP_PROXY=http://p", "no_proxy=h"])
+        #expect(
+            plan.runs.first?.proxyEnvironment == [
+                "HTTP_PROXY=http://p", "http_proxy=http://p", "NO_PROXY=h", "no_proxy=h",
+            ]
+        )
         #expect(plan.runs.first?.environment.contains { $0.contains("http://p") } == false)
         #expect(plan.history == ["RUN /bin/sh -c x"])
         #expect(plan.result.config.runtime.environment.allSatisfy { !$0.contains("http://p") })
+    }
+
+    @Test func whatAStageSetsItselfIsNoProxySetting() throws {
+        let text = "FROM base\nARG HTTP_PROXY\nENV no_proxy=own\nRUN x\n"
+        let plan = try plan(text) {
+            $0.buildArguments = [
+                ("HTTP_PROXY", "p"), ("no_proxy", "h"), ("FTP_PROXY", ""), ("all_proxy", "l"), ("ALL_PROXY", "u"),
+            ]
+        }
+        #expect(
+            plan.runs.first?.proxyEnvironment == ["http_proxy=p", "NO_PROXY=h", "ALL_PROXY=u", "all_proxy=l"]
+        )
     }
 
     @Test func theEpochComesFromTheArgumentBeforeTheEnvironment() throws {
@@ -148,6 +203,10 @@ import Testing
         }
         #expect(both.sourceDateEpoch == "6")
         #expect(try plan("FROM base").sourceDateEpoch == nil)
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=7\nFROM base").sourceDateEpoch == "7")
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=\nFROM base").sourceDateEpoch == nil)
+        #expect(try plan("ARG SOURCE_DATE_EPOCH=7\nFROM base") { $0.sourceDateEpoch = "5" }.sourceDateEpoch == "5")
+        #expect(try plan("FROM base\nARG SOURCE_DATE_EPOCH=7").sourceDateEpoch == nil, "a stage's own is its own")
     }
 
     // MARK: Values
@@ -167,7 +226,8 @@ import Testing
 
     @Test(arguments: [
         ("EXPOSE 80", ["80/tcp"]), ("EXPOSE 80/UDP 9/sctp", ["80/udp", "9/sctp"]),
-        ("EXPOSE 0 65535", ["0/tcp", "65535/tcp"]),
+        ("EXPOSE 0 65535", ["0/tcp", "65535/tcp"]), ("EXPOSE 80/", ["80/tcp"]),
+        ("EXPOSE 8080:80 :81/udp 1-2:7-8", ["80/tcp", "81/udp", "7/tcp", "8/tcp"]),
         ("EXPOSE 8000-8002/udp", ["8000/udp", "8001/udp", "8002/udp"]), ("EXPOSE 5-5", ["5/tcp"]),
         ("ENV P=\"1 2\"\nEXPOSE $P 3", ["1/tcp", "2/tcp", "3/tcp"]),
     ])
@@ -178,12 +238,26 @@ import Testing
     }
 
     @Test(arguments: [
-        "x", "65536", "-1", "80-79", "1-65536", "80/icmp", "80/tcp/udp", "80-", "-", "1-2-3", "80/", "+80",
+        "x", "65536", "-1", "80-79", "1-65536", "80/icmp", "80/tcp/udp", "80-", "-", "1-2-3", "/tcp", "+80", "80:",
+        "x:80",
+        "1:2:3",
     ])
     func portsThatCannotBe(text: String) {
         let error = #expect(throws: Diagnostic.self) { try config("EXPOSE \(text)") }
-        #expect(error?.message.contains("'\(text)'") == true)
+        #expect(error?.message.contains("`\(text)`") == true)
         #expect(error?.range != nil)
+    }
+
+    @Test(arguments: [
+        ("a\u{7}\u{8}\t\n\u{B}\u{C}\r\u{1}\u{7F}", #"a\a\b\t\n\v\f\r\x01\x7f"#), (#"q"b\"#, #"q\"b\\"#),
+        ("é😀 \u{A0}\u{200B}\u{E0001}", #"é😀 \u00a0\u200b\U000e0001"#),
+    ])
+    func textsAreQuotedAsInGo(text: String, expected: String) {
+        #expect(HistoryText.quoted(text) == "\"\(expected)\"")
+    }
+
+    @Test func aPathIsAlwaysSet() throws {
+        #expect(try plan("FROM base").result.config.runtime.environment == ["PATH=\(StageState.defaultPath)"])
     }
 
     @Test func healthchecks() throws {

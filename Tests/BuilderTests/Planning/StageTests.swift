@@ -37,9 +37,9 @@ import Testing
     @Test(arguments: ["secnd", "3", "-1", "none"])
     func anUnknownTargetIsAnError(target: String) {
         let error = #expect(throws: Diagnostic.self) { try plan(Self.stages) { $0.target = target } }
-        #expect(error?.message == "there is no stage '\(target)' to build")
+        #expect(error?.message == "--target \(target): the file has no such stage")
         #expect(error?.notes.contains("the stages are First, second") == true)
-        if target == "secnd" { #expect(error?.notes.first == "did you mean 'second'?") }
+        if target == "secnd" { #expect(error?.notes.first == "did you mean `second`?") }
     }
 
     @Test func stagesThatAreNotNeededAreNotLookedAt() throws {
@@ -110,9 +110,9 @@ import Testing
         ("FROM base\nCOPY --from=7 /a /", "there is no stage number 7"),
         ("FROM base\nCOPY --from=$A /a /", "takes no variables"),
         ("FROM base\nCOPY --from=scratch /a /", "nothing to take from an empty image"),
-        ("FROM base\nCOPY --from=unknown /a /", "cannot use the image 'unknown': it is not there"),
+        ("FROM base\nCOPY --from=unknown /a /", "cannot use the image `unknown`: it is not there"),
         ("FROM base\nCOPY --from=No:Image:Name /a /", "is no stage, no build context and no image"),
-        ("FROM unknown", "cannot use the image 'unknown': it is not there"),
+        ("FROM unknown", "cannot use the image `unknown`: it is not there"),
         ("FROM ${NONE}", "has no value"), ("ARG V\nFROM base:$V", "is no stage, no build context and no image"),
         ("FROM --platform=a/b/c/d base", "is no platform"),
     ])
@@ -126,7 +126,7 @@ import Testing
         let error = #expect(throws: Diagnostic.self) {
             try plan("FROM base AS builder\nFROM base\nCOPY --from=Buildr /a /\n")
         }
-        #expect(error?.notes == ["did you mean 'builder'?"])
+        #expect(error?.notes == ["did you mean `builder`?"])
     }
 
     @Test func longChainsOfStagesNeedNoDeepRecursion() throws {
@@ -208,6 +208,6 @@ import Testing
         let error = #expect(throws: Diagnostic.self) {
             try plan("FROM base\n", images: FakeImages(["base": config]))
         }
-        #expect(error?.message.contains("ONBUILD trigger 'NONSENSE' cannot be used") == true)
+        #expect(error?.message.contains("ONBUILD trigger `NONSENSE` cannot be used") == true)
     }
 }

@@ -78,19 +78,19 @@ import Testing
     }
 
     @Test(arguments: [
-        ("type=volume,target=/m", "'volume' is no type of mount"), ("type=bind", "needs a target"),
+        ("type=volume,target=/m", "`volume` is no type of mount"), ("type=bind", "needs a target"),
         ("type=cache", "needs a target"), ("type=tmpfs", "needs a target"), ("type=secret", "needs an id or a target"),
         ("target=/", "cannot be the root directory"), ("type=cache,target=/w/..", "cannot be the root directory"),
-        ("type=cache,target=/m,sharing=none", "'none' is no way to share a cache"),
-        ("type=cache,target=/m,mode=9", "'9' is no value of 'mode'"),
-        ("type=cache,target=/m,uid=x", "no value of 'uid'"),
-        ("type=cache,target=/m,uid=-1", "no value of 'uid'"), ("type=tmpfs,target=/m,size=big", "'big' is no size"),
-        ("type=bind,target=/m,size=1", "has no field 'size'"), ("target=/m,nonsense=1", "has no field 'nonsense'"),
-        ("type=bind,target=/m,rw=maybe", "'maybe' is no value of 'rw'"), ("target=/m,from=$V", "cannot hold variables"),
+        ("type=cache,target=/m,sharing=none", "`none` is no way to share a cache"),
+        ("type=cache,target=/m,mode=9", "`9` is no value of `mode`"),
+        ("type=cache,target=/m,uid=x", "no value of `uid`"),
+        ("type=cache,target=/m,uid=-1", "no value of `uid`"), ("type=tmpfs,target=/m,size=big", "`big` is no size"),
+        ("type=bind,target=/m,size=1", "has no option `size`"), ("target=/m,nonsense=1", "has no option `nonsense`"),
+        ("type=bind,target=/m,rw=maybe", "`maybe` is no value of `rw`"), ("target=/m,from=$V", "cannot hold variables"),
         ("target=/m,from=9", "there is no stage number 9"),
-        ("type=secret,id=k,required=x", "'x' is no value of 'required'"),
-        ("type=ssh,from=other", "has no field 'from'"), ("type=tmpfs,target=/m,from=other", "has no field 'from'"),
-        ("type=secret,id=k,from=other", "has no field 'from'"),
+        ("type=secret,id=k,required=x", "`x` is no value of `required`"),
+        ("type=ssh,from=other", "has no option `from`"), ("type=tmpfs,target=/m,from=other", "has no option `from`"),
+        ("type=secret,id=k,from=other", "has no option `from`"),
     ])
     func mountsThatCannotBe(text: String, message: String) {
         let error = #expect(throws: Diagnostic.self) { try mount(text) }
@@ -129,7 +129,7 @@ import Testing
     @Test(arguments: [
         ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "unknown network mode"),
         ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "unknown security mode"),
-        ("COPY a b /c", "needs a directory as its destination"), ("COPY a \"\"", "empty destination"),
+        ("COPY a b /c", "needs a directory as its destination"),
         ("COPY http://h/f /", "does not fetch"), ("ADD https://h/x.git#-x /", "no name of a branch"),
         ("ADD https://h/x.git?what=1 /", "no query"), ("COPY --chmod=9 a /", "is no mode"),
         ("ADD --checksum=xyz https://h/x.git /", "is no commit"),
@@ -145,11 +145,26 @@ import Testing
     @Test(arguments: [
         ("COPY a b", "/w/b"), ("COPY a .", "/w/"), ("COPY a ./", "/w/"), ("COPY a /x/", "/x/"), ("COPY a /x/..", "/"),
         ("COPY a b c/", "/w/c/"), ("COPY a ../y", "/y"), ("COPY a /", "/"), ("COPY a $D", "/dest"),
-        ("COPY a b .", "/w/"),
+        ("COPY a b .", "/w/"), ("COPY a \"\"", "/w/"), ("COPY a b $UNSET", "/w/"),
     ])
     func destinations(text: String, expected: String) throws {
         let plan = try plan("FROM base\nENV D=/dest\nWORKDIR /w\n\(text)")
         #expect(plan.copies.first?.destination == expected)
+    }
+
+    @Test func hereDocumentsComeAfterThePaths() throws {
+        let plan = try plan("FROM base\nCOPY <<A a <<B b /x/\n1\nA\n2\nB\n")
+        #expect(plan.history == ["COPY a b <<A <<B /x/"])
+        #expect(plan.copies.first?.sources.map(\.name) == ["a", "b", "<<A", "<<B"])
+    }
+
+    @Test(arguments: [
+        "type=Cache,target=/x", "type=cache,from=scratch,target=/x", "type=tmpfs,target=/x,rw",
+        "type=secret,id=s,readonly", "type=ssh,ro=T",
+        "target=/x,rw=t", "target=/x,ro=F",
+    ])
+    func mountsInLessUsualWords(text: String) throws {
+        #expect(try plan("FROM base\nRUN --mount=\(text) x").runs.first?.mounts.count == 1)
     }
 
     @Test func flagsOfACopy() throws {

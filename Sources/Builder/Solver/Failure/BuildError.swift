@@ -26,4 +26,6 @@ public struct CommandFailure: Sendable {
     public var tail: [String]
     /// The complete output.
     public var logPath: String
+    /// What the status means, and what may have led to it: one sentence each.
+    public var notes: [String]
 }
