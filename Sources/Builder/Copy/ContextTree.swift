@@ -9,10 +9,10 @@ final class ContextTree: SourceTree, Sendable {
     private let hashes: ContentHashes
     /// How messages call this tree.
     let name: String
-    /// How messages call the ignore file.
-    private let ignoreFileName: String
     /// The directory, absolute.
     let path: String
+    /// How messages call the ignore file.
+    private let ignoreFileName: String
 
     init(
         path: String,

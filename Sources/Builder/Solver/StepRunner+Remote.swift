@@ -36,7 +36,11 @@ extension StepRunner {
             case .url(let url):
                 guard result.files[url] == nil else { continue }
                 let file = try at(node.display.places.sources[source.name]) {
-                    try remotes.urls.fetch(url, checksum: step.checksum, work: environment.work)
+                    do {
+                        return try remotes.urls.fetch(url, checksum: step.checksum, work: environment.work)
+                    } catch let error as ChecksumError {
+                        throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
+                    }
                 }
                 guard !file.name.isEmpty || !step.destination.hasSuffix("/") else { throw DownloadNameError(url: url) }
                 result.files[url] = file
