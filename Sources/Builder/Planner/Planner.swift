@@ -53,7 +53,7 @@ struct Planner {
         self.file = file
         self.request = request
         self.images = images
-        stageNumbers = try Self.number(file.stages)
+        stageNumbers = try file.stages.numbersByName()
         arguments = ArgumentValues(request: request, lastStage: file.stages.last?.from.value.name?.value)
         try arguments.declareGlobals(file.globalArguments)
         if let path = request.contextPath {
@@ -90,22 +90,6 @@ struct Planner {
         if let index = stageIndex(named: target) { return index }
         if let number = Int(target), file.stages.indices.contains(number) { return number }
         throw Diagnostic("--target \(target): the file has no such stage", at: nil, notes: stageNotes(instead: target))
-    }
-
-    private static func number(_ stages: [Stage]) throws(Diagnostic) -> [String: Int] {
-        var numbers: [String: Int] = [:]
-        for (index, stage) in stages.enumerated() {
-            guard let name = stage.from.value.name else { continue }
-            if let earlier = numbers.updateValue(index, forKey: name.value.lowercased()) {
-                let line = stages[earlier].from.value.name?.range.start.line ?? stages[earlier].from.range.start.line
-                throw Diagnostic(
-                    "a stage named `\(name.value)` exists already",
-                    at: name.range,
-                    notes: ["line \(line) names the other one"]
-                )
-            }
-        }
-        return numbers
     }
 
     /// The stage of that name, above stage `limit` where one is given.

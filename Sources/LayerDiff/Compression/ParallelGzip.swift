@@ -45,10 +45,16 @@ final class ParallelGzip: Sendable {
     /// - Throws: ``LayerError`` from any of them; the ring has failed then.
     func run() throws(LayerError) -> EncodedBlob {
         var helpers: [WorkerThread<Result<Void, LayerError>>] = []
-        try work { number throws(LayerError) in
-            guard number == Self.alonePieces else { return }
-            let count = min(Self.mostThreads, sysconf(Int32(_SC_NPROCESSORS_ONLN))) - 1
-            for _ in 0..<max(0, count) { helpers.append(try self.startHelper()) }
+        do throws(LayerError) {
+            try work { number throws(LayerError) in
+                guard number == Self.alonePieces else { return }
+                let count = min(Self.mostThreads, sysconf(Int32(_SC_NPROCESSORS_ONLN))) - 1
+                for _ in 0..<max(0, count) { helpers.append(try self.startHelper()) }
+            }
+        } catch {
+            // The helpers, joined as they go, must not wait for more.
+            ring.fail(error)
+            throw error
         }
         for helper in helpers { try helper.result() }
         return try writer.withLock { writer throws(LayerError) in

@@ -13,6 +13,8 @@ final class BuildReporter {
     /// The build file's name and bytes, for messages that quote it.
     var sourceName = ""
     var source: [UInt8] = []
+    /// Where the error was, which says more than a finding at the same words.
+    private var errorRange: SourceRange?
 
     init(style: ProgressStyle) {
         self.style = style.resolved
@@ -40,7 +42,9 @@ final class BuildReporter {
         case .auto, .plain: break
         }
         let renderer = DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor)
-        for finding in findings.all { Console.write(renderer.render(finding.diagnostic, as: .warning), to: 2) }
+        for diagnostic in findings.all.map(\.diagnostic) where errorRange == nil || diagnostic.range != errorRange {
+            Console.write(renderer.render(diagnostic, as: .warning), to: 2)
+        }
     }
 
     /// Writes what went wrong, and gives the exit status that says so.
@@ -85,6 +89,7 @@ final class BuildReporter {
         guard diagnostic.range != nil else {
             return (["swbuild: \(diagnostic.message)"] + diagnostic.notes.map { "note: \($0)" }).joined(separator: "\n")
         }
+        errorRange = diagnostic.range
         let renderer = DiagnosticRenderer(fileName: sourceName, source: source, color: Console.hasColor)
         return String(renderer.render(diagnostic).dropLast())
     }
