@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -93,4 +95,11 @@ int cshims_set_times(int directory, const char *name, int64_t seconds) {
 
 int cshims_begin_writeback(int file, int64_t offset, int64_t count) {
     return (int)result(sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE));
+}
+
+int cshims_mark_top_directory(int directory) {
+    int flags = 0;
+    if (ioctl(directory, FS_IOC_GETFLAGS, &flags) < 0) return -errno;
+    flags |= FS_TOPDIR_FL;
+    return (int)result(ioctl(directory, FS_IOC_SETFLAGS, &flags));
 }

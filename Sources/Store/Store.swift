@@ -23,14 +23,15 @@ public final class Store: Sendable {
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     /// - Throws: ``HostFileError`` or ``DatabaseError``.
     public init(root: String) throws {
-        try HostFile.createDirectories(root)
+        try Self.makeRoom(root)
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
         for name in [
             "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
+            "images", "images/blobs",
         ] {
-            try HostFile.createDirectories("\(self.root)/\(name)")
+            try Self.makeRoom("\(self.root)/\(name)")
         }
         // Layers hold set-user-ID programs and whatever else is in images: nobody else is to reach them.
         chmod(self.root, 0o700)
@@ -40,6 +41,13 @@ public final class Store: Sendable {
         defer { withExtendedLifetime(lock) {} }
         database = try Database(path: "\(self.root)/cache.sqlite", schema: Self.schema)
         try WorkDirectory.removeAbandoned(in: "\(self.root)/tmp")
+    }
+
+    /// Makes a directory of the store where there is none.
+    private static func makeRoom(_ path: String) throws {
+        guard !HostFile.exists(path) else { return }
+        try HostFile.createDirectories(path)
+        try Directory(path: path).spreadSubdirectories()
     }
 
     private static let schema = """

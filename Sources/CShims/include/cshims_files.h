@@ -73,4 +73,7 @@ int cshims_set_times(int directory, const char *_Nonnull name, int64_t seconds);
    only, which Swift's module of it is not. */
 int cshims_begin_writeback(int file, int64_t offset, int64_t count);
 
+/* Sets the attribute T of a directory (FS_TOPDIR_FL, chattr(1)); ioctl(2) is variadic, which Swift cannot call. */
+int cshims_mark_top_directory(int directory);
+
 #endif

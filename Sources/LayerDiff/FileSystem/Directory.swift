@@ -34,6 +34,15 @@ public final class Directory: Sendable {
     /// The descriptor as System has it; not to be closed, and valid as long as this object lives.
     public var descriptor: FileDescriptor { FileDescriptor(rawValue: rawDescriptor) }
 
+    /// Tells the file system that what the subdirectories hold has nothing to do with each other, where it can be told.
+    ///
+    /// ext4 then puts each subdirectory where much is free, and not beside its siblings. That matters most without a
+    /// journal: there, an inode that was deleted in the last minutes is not used again, and who makes a file passes
+    /// over each of them. After some thousand deletions that takes a millisecond a file.
+    public func spreadSubdirectories() {
+        _ = cshims_mark_top_directory(rawDescriptor)
+    }
+
     /// Opens the file at `path` for reading; no component may be a symlink.
     /// - Throws: ``FileError`` when there is none or it may not be read.
     public func openFile(_ path: ContainerPath) throws(FileError) -> OwnedDescriptor {
