@@ -12,17 +12,20 @@ public struct ImageBuilder: Sendable {
     private let progress: any ProgressSink
     private let cancellation: Cancellation
     private let logger: Logger
+    private let trace: Trace
 
     /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
     ///
-    /// What matters only to who looks for a fault goes to `logger`.
+    /// What matters only to who looks for a fault goes to `logger`, and where the time goes to `trace`.
     public init(
         store: Store,
         progress: any ProgressSink,
         cancellation: Cancellation,
-        logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() }
+        logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() },
+        trace: Trace = .off
     ) {
         self.logger = logger
+        self.trace = trace
         self.store = store
         self.progress = progress
         self.cancellation = cancellation
@@ -46,7 +49,8 @@ public struct ImageBuilder: Sendable {
         let checks = try BuildFileChecks(request)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
-        let plan = try plan(request, checks)
+        let plan = try trace.span(.planning) { try self.plan(request, checks) }
+        trace.nameSteps(plan.graph.nodes.map(\.display.name))
         for warning in plan.warnings {
             progress.emit(.note((["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")))
         }
@@ -72,9 +76,10 @@ public struct ImageBuilder: Sendable {
                 sshAgents: request.sshAgents,
                 platform: request.platform,
                 logs: try makeLogDirectory(),
-                contexts: try plan.graph.contexts.map { try opener.open($0) },
+                contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
-                remotes: remotes
+                remotes: remotes,
+                trace: trace
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
@@ -83,7 +88,7 @@ public struct ImageBuilder: Sendable {
         guard !cancellation.isCancelled else { throw BuildError.cancelled }
         func write(_ compression: BlobCompression) throws -> BuiltImage {
             let writer = ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: compression)
-            return try writer.write(plan.result, annotations: request.annotations)
+            return try trace.span(.image) { try writer.write(plan.result, annotations: request.annotations) }
         }
         // The store's image, and what is reported, have the form of the first output.
         let compression = request.outputs.first?.compression ?? .gzip
@@ -92,8 +97,11 @@ public struct ImageBuilder: Sendable {
         for output in request.outputs {
             guard !cancellation.isCancelled else { throw BuildError.cancelled }
             let exported = output.compression == compression ? image : try write(output.compression)
-            try await Exporter(store: store, image: exported, tags: request.tags).write(output)
+            let began = trace.start()
+            defer { trace.end(.output, since: began) }
+            try await Exporter(store: store, image: exported, tags: request.tags, trace: trace).write(output)
         }
+        if trace.isOn { progress.emit(.times(trace.times())) }
         return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
     }
 
@@ -111,7 +119,9 @@ public struct ImageBuilder: Sendable {
     }
 
     private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {
-        try store.synchronize()
+        try trace.span(.disk) { try store.synchronize() }
+        let began = trace.start()
+        defer { trace.end(.publishing, since: began) }
         guard !tags.isEmpty else {
             try store.images.updateIndex { index in
                 guard !index.manifests.contains(where: { $0.digest == image.descriptor.digest }) else { return }

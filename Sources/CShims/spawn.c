@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char *program_invocation_name;
@@ -156,6 +157,13 @@ static int enter_user_namespace(int gate) {
     return 0;
 }
 
+/// CLOCK_MONOTONIC in nanoseconds.
+static int64_t monotonic_now(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /// Waits for the command, reaping every orphan on the way.
 static void reap(pid_t command, struct swb_report *report) {
     for (;;) {
@@ -163,6 +171,7 @@ static void reap(pid_t command, struct swb_report *report) {
         pid_t ended = wait4(-1, &status, __WALL, NULL);
         if (ended == command) {
             report->status = status;
+            report->ended = monotonic_now();
             break;
         }
         if (ended < 0 && errno != EINTR) break;
@@ -183,10 +192,12 @@ _Noreturn static void run_command(const struct swb_plan *plan, const struct swb_
         swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = errno});
     }
     if (command == 0) swb_become_command(plan, setup, standard_input);
+    // vfork comes back when the command's program is there.
+    int64_t began = monotonic_now();
 
     int report_fd = plan->report;
     close_all_but(&report_fd, 1);
-    struct swb_report report = {0};
+    struct swb_report report = {.began = began};
     reap(command, &report);
     ssize_t written;
     do written = write(report_fd, &report, sizeof report);

@@ -198,11 +198,14 @@ extension RunningStep {
             return StepOutcome(status: waited == process ? ExitStatus(waitStatus: status) : .signaled(SIGKILL))
         }
         guard report.failed == 0 else { throw plan.error(for: report) }
-        return StepOutcome(
+        var outcome = StepOutcome(
             status: ExitStatus(waitStatus: report.status),
             userTime: UInt64(clamping: report.user_microseconds),
             systemTime: UInt64(clamping: report.system_microseconds),
             peakMemory: UInt64(clamping: report.peak_bytes)
         )
+        let (began, ended) = (UInt64(clamping: report.began), UInt64(clamping: report.ended))
+        if began > 0, ended >= began { outcome.period = began..<ended }
+        return outcome
     }
 }

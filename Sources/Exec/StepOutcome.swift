@@ -31,6 +31,9 @@ public struct StepOutcome: Sendable, Hashable {
     /// The kernel counts the copy of this program that a step begins as: what is less than that shows as that.
     public var peakMemory: UInt64
 
+    /// When the command ran, in nanoseconds of the monotonic clock; `nil` where that is not known.
+    public var period: Range<UInt64>?
+
     /// An outcome; without figures where they are not known.
     public init(status: ExitStatus, userTime: UInt64 = 0, systemTime: UInt64 = 0, peakMemory: UInt64 = 0) {
         self.status = status

@@ -63,6 +63,7 @@ class Messages(Case):
     def normalised(self, text: str) -> str:
         """The text without progress, places and figures of this run."""
         text = "".join(line for line in text.splitlines(keepends=True) if not re.match(r"#\d+ ", line))
+        text = re.sub(r"(?m)^times:\n(?:  .*\n)+", "", text)
         text = text.replace(str(self.directory), "DIRECTORY")
         text = re.sub(r"/logs/[^/\s]+/", "/logs/BUILD/", text)
         text = re.sub(r"held \d+ MiB", "held N MiB", text)

@@ -9,6 +9,7 @@ struct Exporter {
     let store: Store
     let image: BuiltImage
     let tags: [ImageReference]
+    let trace: Trace
 
     func write(_ output: OutputSpec) async throws {
         switch output.kind {
@@ -39,11 +40,15 @@ struct Exporter {
 
     /// Copies two blobs at a time: most of it is hashing.
     private func copyBlobs(to layout: ImageLayout) async throws {
-        let store = store
+        let (store, trace) = (store, trace)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (position, blob) in blobs.enumerated() {
                 if position >= 2 { try await group.next() }
-                group.addTask { try await onThread { try store.export(blob, to: layout) } }
+                group.addTask {
+                    try await onThread {
+                        try trace.span(.blob, detail: blob.digest.description) { try store.export(blob, to: layout) }
+                    }
+                }
             }
             try await group.waitForAll()
         }

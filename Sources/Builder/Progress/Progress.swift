@@ -14,6 +14,8 @@ public enum ProgressEvent: Sendable {
     case finding(Finding)
     /// Something worth a line that belongs to no step.
     case note(String)
+    /// What the time of a build that ends well went to, where its trace is on.
+    case times(BuildTimes)
 }
 
 /// Whoever shows a build's progress.

@@ -14,6 +14,11 @@ struct Solver {
 
     /// What every needed step came to.
     func solve(target: NodeID, jobs: Int) async throws -> [NodeID: StepState] {
+        let trace = environment.trace
+        let began = trace.start()
+        // When steps could have begun: for how long they waited then.
+        var ends: [NodeID: Moment] = [:]
+        var lastEnd = began
         var scheduler = Scheduler(inputs: graph.nodes.map(\.inputs), target: target, jobs: jobs)
         var failure: (any Error)?
         var states: [NodeID: StepState] = [:]
@@ -21,17 +26,21 @@ struct Solver {
             while true {
                 for node in scheduler.next() {
                     let inputs = states
-                    group.addTask { await run(node, inputs) }
+                    let ready = graph.nodes[node.index].inputs.compactMap { ends[$0] }.max() ?? began
+                    group.addTask { await run(node, inputs, ready: ready) }
                 }
                 guard let event = await group.next() else { break }
                 switch event {
                 case .done(let node, let state, let finishing):
                     states[node] = state
+                    lastEnd = trace.start()
+                    ends[node] = lastEnd
                     scheduler.finished(node)
                     if let finishing {
                         group.addTask { await finish(node, finishing) }
                     }
                 case .failed(let node, let error):
+                    lastEnd = trace.start()
                     scheduler.failed(node)
                     failure = failure ?? error
                     environment.cancellation.cancel()
@@ -43,6 +52,8 @@ struct Solver {
                 }
             }
         }
+        trace.end(.steps, since: began, at: lastEnd)
+        trace.end(.lastLayers, since: lastEnd)
         if let failure { throw failure }
         return states
     }
@@ -53,22 +64,28 @@ struct Solver {
         case layerFinished((any Error)?)
     }
 
-    private func run(_ id: NodeID, _ states: [NodeID: StepState]) async -> Event {
+    private func run(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) async -> Event {
         let node = graph.nodes[id.index]
         // An empty base is nothing that anybody waits for.
         if node.operation == .scratch { return .done(id, .base([]), nil) }
         environment.progress.emit(.started(step: id.index, name: node.display.name))
+        let trace = environment.trace
+        let began = trace.start()
+        trace.end(.queue, step: id.index, since: ready, at: began)
         do {
             let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)
             let result = try await onThread { try runner.run() }
+            trace.endStep(id.index, since: began, result.state.isCached ? .cached : .done)
             environment.progress.emit(
                 .finished(step: id.index, cached: result.state.isCached, seconds: result.state.seconds)
             )
             return .done(id, result.state, result.finishing)
         } catch let error as BuildError {
+            trace.endStep(id.index, since: began, .failed)
             environment.progress.emit(.failed(step: id.index, message: "failed"))
             return .failed(id, error)
         } catch {
+            trace.endStep(id.index, since: began, .failed)
             environment.progress.emit(.failed(step: id.index, message: "\(error)"))
             // What an interrupt breaks off, a download say, fails in its own way.
             let isInterrupted = environment.cancellation.isCancelled
@@ -78,7 +95,7 @@ struct Solver {
 
     private func finish(_ id: NodeID, _ layer: FinishingLayer) async -> Event {
         do {
-            try await onThread { try layer.finish(environment) }
+            try await onThread { try layer.finish(environment, step: id.index) }
             return .layerFinished(nil)
         } catch {
             return .layerFinished(BuildError.step(graph.nodes[id.index].display, error))
@@ -102,6 +119,7 @@ final class StepEnvironment: Sendable {
     let checks: CheckOptions
     let remotes: RemoteSources
     let stubs = MountPointStubs()
+    let trace: Trace
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
         self.store = store
@@ -116,6 +134,7 @@ final class StepEnvironment: Sendable {
         contexts = parts.contexts
         checks = parts.checks
         remotes = parts.remotes
+        trace = parts.trace
     }
 
     /// The time of directories and files that a step makes itself.
@@ -135,6 +154,7 @@ final class StepEnvironment: Sendable {
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources
+        var trace: Trace
     }
 }
 
@@ -156,12 +176,17 @@ final class FinishingLayer: Sendable {
     }
 
     /// Waits for the blob, puts it in place, and keeps the layer's and the step's records.
-    func finish(_ environment: StepEnvironment) throws {
+    func finish(_ environment: StepEnvironment, step: Int) throws {
         defer {
             environment.inFlight.end(pending.diffID)
             lock.release()
         }
-        let blob = try pending.finish()
+        let trace = environment.trace
+        let blob = try trace.span(.compressing, step: step) { () throws(LayerError) in try pending.finish() }
+        try trace.span(.recording, step: step) { try keepRecords(of: blob, environment) }
+    }
+
+    private func keepRecords(of blob: LayerBlob, _ environment: StepEnvironment) throws {
         try environment.store.publishBlob(temporary, as: blob.digest)
         let layer = LayerRecord(
             diffID: blob.diffID,

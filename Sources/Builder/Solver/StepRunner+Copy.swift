@@ -9,11 +9,13 @@ extension StepRunner {
     func copy(_ step: CopyStep) throws -> Outcome {
         let base = try state(of: step.base)
         let fetched = try fetch(step)
-        let key = try copyKey(step, on: base, fetched)
+        let key = try span(.key) { try copyKey(step, on: base, fetched) }
         return try cached(key.key, on: base) {
             try verify(fetched)
             let selection = try key.selection ?? select(step, fetched)
-            environment.inFlight.wait(for: base.chain)
+            waitForLayers(base.chain)
+            let selecting = environment.trace.start()
+            defer { environment.trace.end(.selecting, step: id.index, since: selecting) }
             let stack = try store.stack(base.chain)
             let owner = try at(node.display.places.owner) {
                 try step.owner.map { try UserDatabase(in: stack).owner($0) }
@@ -111,7 +113,7 @@ extension StepRunner {
             return (tree, tree.name)
         case .node(let node):
             let state = try state(of: node)
-            environment.inFlight.wait(for: state.chain)
+            waitForLayers(state.chain)
             let display = graph.nodes[node.index].display
             return (StackTree(stack: try store.stack(state.chain)), "the stage `\(display.stage)`")
         case .none:

@@ -37,7 +37,9 @@ extension StepRunner {
                 guard result.files[url] == nil else { continue }
                 let file = try at(node.display.places.sources[source.name]) {
                     do {
-                        return try remotes.urls.fetch(url, checksum: step.checksum, work: environment.work)
+                        return try span(.download, detail: withoutCredentials(url)) {
+                            try remotes.urls.fetch(url, checksum: step.checksum, work: environment.work)
+                        }
                     } catch let error as ChecksumError {
                         throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
                     }
@@ -47,7 +49,7 @@ extension StepRunner {
             case .git(let reference):
                 guard result.commits[reference] == nil else { continue }
                 result.commits[reference] = try at(node.display.places.sources[source.name]) {
-                    try remotes.git.resolve(reference)
+                    try span(.download, detail: reference.shown) { try remotes.git.resolve(reference) }
                 }
             }
         }
@@ -78,7 +80,9 @@ extension StepRunner {
         for step: CopyStep,
         to selection: inout Selection
     ) throws {
-        let directory = try environment.remotes.directory(of: commit, reference, work: environment.work)
+        let directory = try span(.download, detail: reference.shown) {
+            try environment.remotes.directory(of: commit, reference, work: environment.work)
+        }
         let place = "the repository \(reference.shown)"
         let tree = try ContextTree(path: directory, name: place, rules: nil, hashes: ContentHashes(path: ""))
         selection.trees.append(tree)

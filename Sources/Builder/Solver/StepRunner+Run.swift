@@ -9,7 +9,7 @@ import Store
 extension StepRunner {
     func runCommand(_ step: RunStep) throws -> Outcome {
         let base = try state(of: step.base)
-        let key = try runKey(step, on: base)
+        let key = try span(.key) { try runKey(step, on: base) }
         return try cached(key, on: base) { try execute(step, on: base) }
     }
 
@@ -90,9 +90,10 @@ extension StepRunner {
 
     private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
         guard geteuid() == 0 else { throw NeedsRoot() }
-        environment.inFlight.wait(for: base.chain)
-        let lowers = try store.directories(base.chain)
+        waitForLayers(base.chain)
+        let lowers = try span(.unpacking) { try store.directories(base.chain) }
         guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
+        let setUp = environment.trace.start()
         let stack = try store.stack(base.chain)
         let user = try at(node.display.places.user) { try UserDatabase(in: stack).identity(step.user) }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
@@ -122,8 +123,11 @@ extension StepRunner {
         )
         plan.seccompDirectory = store.seccompDirectory
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
+        environment.trace.end(.setUp, step: id.index, since: setUp)
         try run(plan, diagnosis)
-        let (entries, rewritten) = try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
+        let (entries, rewritten) = try span(.diff) {
+            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
+        }
         warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper)
     }
@@ -164,6 +168,7 @@ extension StepRunner {
         var output = OutputRecorder(log: log, step: id.index, progress: environment.progress)
         let memory = MemoryShortage()
         let outcome: StepOutcome
+        let began = environment.trace.start()
         do throws(SandboxError) {
             outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
                 output.add(bytes, from: stream)
@@ -172,6 +177,7 @@ extension StepRunner {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
+        trace(outcome, since: began)
         environment.logger.debug(
             """
             \(node.display.name): \(outcome.status), user \(outcome.userTime) µs, system \(outcome.systemTime) µs, \
@@ -192,6 +198,19 @@ extension StepRunner {
             )
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+    }
+}
+
+extension StepRunner {
+    /// Notes when the sandbox was made, its command ran, and it was taken down.
+    private func trace(_ outcome: StepOutcome, since began: Moment) {
+        let (trace, step) = (environment.trace, id.index)
+        guard let period = outcome.period else { return trace.end(.command, step: step, since: began) }
+        let start = Moment(nanoseconds: period.lowerBound)
+        let end = Moment(nanoseconds: period.upperBound)
+        trace.end(.sandbox, step: step, since: began, at: start)
+        trace.end(.command, step: step, since: start, at: end)
+        trace.end(.tearDown, step: step, since: end)
     }
 }
 

@@ -22,6 +22,20 @@ struct StepRunner: Sendable {
 
     var store: Store { environment.store }
 
+    /// Does a part of the step, and notes in the trace how long it took.
+    func span<Value, Failure: Error>(
+        _ work: Span.Work,
+        detail: @autoclosure () -> String? = nil,
+        _ body: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try environment.trace.span(work, step: id.index, detail: detail(), body)
+    }
+
+    /// Waits until the blobs of these layers are there.
+    func waitForLayers(_ chain: [DiffID]) {
+        span(.layersBelow) { environment.inFlight.wait(for: chain) }
+    }
+
     func run() throws -> Outcome {
         guard !environment.cancellation.isCancelled else { throw BuildError.cancelled }
         switch node.operation {
@@ -42,7 +56,9 @@ struct StepRunner: Sendable {
         let start = Clock.now()
         var state = StepState.base(image.config.diffIDs)
         for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil {
-            _ = try store.importLayer(layer, diffID: diffID, from: image.layout)
+            _ = try span(.importing, detail: layer.digest.description) {
+                try store.importLayer(layer, diffID: diffID, from: image.layout)
+            }
             state.isCached = false
         }
         if !state.isCached { state.seconds = Clock.now() - start }
@@ -81,7 +97,8 @@ struct StepRunner: Sendable {
             "\(node.display.name): key \(key.identity.key), parent \(key.identity.parent?.description ?? "none")"
         )
         if !ignores, let hit = try lookUp(key, base) { return hit }
-        let lock = StepLock(try store.lock("step \(key.identity.key) \(key.identity.parent?.description ?? "-")"))
+        let name = "step \(key.identity.key) \(key.identity.parent?.description ?? "-")"
+        let lock = StepLock(try span(.lock) { try store.lock(name) })
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
@@ -92,7 +109,10 @@ struct StepRunner: Sendable {
         let index = LayerIndex(produced.entries.map(\.entry))
         let seconds = Clock.now() - start
         let run = RunWindow(began: began, seconds: seconds)
-        if let same = try earlierLayer(like: produced, index: index, run, definition: key.identity.definition) {
+        let same = try span(.comparing) {
+            try earlierLayer(like: produced, index: index, run, definition: key.identity.definition)
+        }
+        if let same {
             logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
             if let upper = produced.upper { removeTree(upper) }
             let record = StepRecord(
@@ -113,7 +133,8 @@ struct StepRunner: Sendable {
     }
 
     private func lookUp(_ key: Key, _ base: StepState) throws -> Outcome? {
-        guard let record = try store.record(of: key.identity), let diffID = record.diffID else { return nil }
+        let found = try span(.lookUp) { try store.record(of: key.identity) }
+        guard let record = found, let diffID = record.diffID else { return nil }
         return Outcome(
             state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
         )
@@ -175,16 +196,18 @@ struct StepRunner: Sendable {
         let file = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw HostFileError("create", temporary, code: errno) }
         let blob = OwnedDescriptor(owning: file, path: temporary)
-        let pending = try LayerWriter.begin(produced.entries, blob: blob.fileDescriptor, options: LayerOptions())
+        let pending = try span(.writing) {
+            try LayerWriter.begin(produced.entries, blob: blob.fileDescriptor, options: LayerOptions())
+        }
         do {
             try produced.verify()
         } catch {
             _ = try? pending.finish()
             throw error
         }
-        try store.keep(pending.index, of: pending.diffID)
+        try span(.keeping) { try store.keep(pending.index, of: pending.diffID) }
         environment.inFlight.begin(pending.diffID)
-        if let upper = produced.upper { try store.adopt(upper, as: pending.diffID) }
+        if let upper = produced.upper { try span(.keeping) { try store.adopt(upper, as: pending.diffID) } }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
         let record = StepRecord(
             identity: key.identity,
@@ -214,7 +237,7 @@ struct StepRunner: Sendable {
             fields: fields.encoded(files: [])
         )
         return try cached(key, on: base) {
-            environment.inFlight.wait(for: base.chain)
+            waitForLayers(base.chain)
             let stack = try store.stack(base.chain)
             // Root is known without the base's files: nothing needs to be unpacked for its sake.
             let isRoot = step.user.isEmpty || step.user == "0" || step.user == "0:0"

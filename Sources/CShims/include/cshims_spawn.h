@@ -115,6 +115,8 @@ struct swb_report {
     int64_t user_microseconds;
     int64_t system_microseconds;
     int64_t peak_bytes;
+    int64_t began; // when the command was started and had ended, in nanoseconds of CLOCK_MONOTONIC
+    int64_t ended;
 };
 
 /// Starts a step. Returns 0 or an errno; on success the process id and a pidfd (close-on-exec) are stored.

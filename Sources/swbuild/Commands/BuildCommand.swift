@@ -51,6 +51,19 @@ struct BuildCommand: AsyncParsableCommand {
         let (method, format) = call.request
         if method != .build { return try runCall(method, format, source) }
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
+        let trace = result.trace != nil || reporter.showsTimes ? Trace.recording() : .off
+        var status = await build(reporter, trace)
+        do {
+            try result.write(trace)
+        } catch {
+            let failure = reporter.report(error)
+            if status == 0 { status = failure }
+        }
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    /// Builds, tells `reporter` what came of it, and gives the exit status.
+    private func build(_ reporter: BuildReporter, _ trace: Trace) async -> Int32 {
         do {
             var request = try makeRequest()
             let store = try global.openStore()
@@ -58,7 +71,7 @@ struct BuildCommand: AsyncParsableCommand {
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
             if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
-            let inputs = try loader.load()
+            let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
             inputs.fill(&request)
             reporter.sourceName = request.buildFileName
@@ -68,17 +81,19 @@ struct BuildCommand: AsyncParsableCommand {
                 store: store,
                 progress: reporter.sink,
                 cancellation: cancellation,
-                logger: logger
+                logger: logger,
+                trace: trace
             )
             let built = try await builder.build(request)
             reporter.finish()
             try result.write(built, quiet: quiet)
             reporter.reportFindings()
+            return 0
         } catch {
             reporter.finish()
             let status = reporter.report(error)
             reporter.reportFindings()
-            throw ExitCode(status)
+            return status
         }
     }
 

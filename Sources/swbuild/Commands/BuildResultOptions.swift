@@ -26,6 +26,9 @@ struct BuildResultOptions: ParsableArguments {
     @Option(name: .long, help: "Writes what was built, and every step, to a file as JSON.")
     var metadataFile: String?
 
+    @Option(name: .long, help: "Writes where the time went to a file, for Perfetto or Chrome's trace viewer.")
+    var trace: String?
+
     /// Fills in what the options say.
     func fill(_ request: inout BuildRequest, in directory: String) throws {
         for text in tag {
@@ -53,6 +56,12 @@ struct BuildResultOptions: ParsableArguments {
         try HostFile.writeResult(to: path) { descriptor in
             try HostFile.write(Array(text.utf8)[...], descriptor: descriptor, named: path)
         }
+    }
+
+    /// Writes the trace, also of a build that failed: what there was until then.
+    func write(_ trace: Trace) throws {
+        guard let path = self.trace else { return }
+        try trace.write(to: absolute(path, in: Console.workingDirectory))
     }
 
     /// Writes the files that were asked for, and the result to standard output.

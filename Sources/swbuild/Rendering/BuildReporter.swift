@@ -32,6 +32,14 @@ final class BuildReporter {
         sink = findings
     }
 
+    /// Whether it shows what the time went to.
+    var showsTimes: Bool {
+        switch style {
+        case .plain, .rawjson: true
+        case .auto, .quiet: false
+        }
+    }
+
     /// Ends the progress: what follows is on lines of its own.
     func finish() { terminal?.finish() }
 

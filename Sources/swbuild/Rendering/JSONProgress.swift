@@ -21,6 +21,7 @@ final class JSONProgress: ProgressSink {
                 ["event": .string("failed"), "step": .integer(Int64(step + 1)), "message": .string(message)]
             case .finding(let finding):
                 finding.json.merging(["event": .string("warning")]) { first, _ in first }
+            case .times(let times): times.json.merging(["event": .string("times")]) { first, _ in first }
             case .note(let text): ["event": .string("note"), "text": .string(text)]
             }
         guard let line = try? JSONValue.object(members).encoded() else { return }

@@ -18,6 +18,9 @@ final class PlainProgress: ProgressSink {
         // Shown together at the end.
         case .finding: break
         case .note(let text): Console.note(text)
+        case .times(let times):
+            // With every step from the cache there is nothing to tell.
+            if !times.steps.isEmpty { Console.note(TimesTable.text(times)) }
         }
     }
 

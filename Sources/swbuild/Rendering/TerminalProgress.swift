@@ -27,7 +27,7 @@ final class TerminalProgress: ProgressSink {
                 Self.finish(step, with: " => \(state.names[step] ?? "")  \(time)", &state)
             case .failed(let step, _):
                 Self.finish(step, with: " => \(state.names[step] ?? "")  ERROR", &state)
-            case .finding: break
+            case .finding, .times: break
             case .note(let text): Self.print(text, &state)
             }
             Self.showStatus(&state)
