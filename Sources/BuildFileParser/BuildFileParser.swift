@@ -10,6 +10,9 @@ public func parseBuildFile(_ bytes: [UInt8]) throws(Diagnostic) -> BuildFile {
     guard bytes.count <= sizeLimit else {
         throw Diagnostic("the build file is longer than 64 MiB", at: nil)
     }
+    guard !bytes.starts(with: [0xFF, 0xFE]), !bytes.starts(with: [0xFE, 0xFF]) else {
+        throw Diagnostic("the build file is encoded in UTF-16", at: nil, notes: ["save it as UTF-8"])
+    }
     let header = try DirectiveReader(LineReader(bytes))
     let directives = header.directives
     var lexer = Lexer(header.reader, escape: directives.escape.asciiValue ?? .backslash)

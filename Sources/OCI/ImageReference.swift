@@ -158,17 +158,22 @@ public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvert
 
     /// One sentence: what was found, and which rule it breaks.
     public var description: String {
-        let rule =
-            switch reason {
-            case .empty: "it is empty"
-            case .tooLong: "its repository name is longer than 255 bytes"
-            case .upperCase: "a repository name must be in lower case"
-            case .tag(let tag): "'\(tag)' is no tag (letters, digits, '_', '.' and '-', at most 128)"
-            case .digest: "what follows '@' is no sha256 digest"
-            case .identifier: "64 hexadecimal digits are an image's id; write library/ in front of such a name"
-            case .registry(let host): "'\(host)' is no host of a registry"
-            case .repository(let part): "'\(part)' is no part of a repository name"
-            }
-        return "'\(text.prefix(200))' is not an image reference: \(rule)"
+        "`\(text.prefix(200))` is not an image reference: \(explanation)"
+    }
+
+    /// The rule that the text breaks, without the text itself.
+    public var explanation: String {
+        switch reason {
+        case .empty: "it is empty"
+        case .tooLong: "its repository name is longer than 255 bytes"
+        case .upperCase: "a repository name must be in lower case"
+        case .tag(let tag) where tag.isEmpty: "a tag has to follow the colon"
+        case .tag(let tag): "`\(tag)` is no tag (letters, digits, `_`, `.` and `-`, at most 128)"
+        case .digest: "what follows `@` is no sha256 digest"
+        case .identifier: "64 hexadecimal digits are an image's id; write library/ in front of such a name"
+        case .registry(let host): "`\(host)` is no host of a registry"
+        case .repository(let part) where part.isEmpty: "a part of its repository name is empty"
+        case .repository(let part): "`\(part)` is no part of a repository name"
+        }
     }
 }

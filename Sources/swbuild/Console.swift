@@ -36,8 +36,11 @@ enum Console {
     }
 
     /// Whether colours may be used on standard error.
-    static var hasColor: Bool {
-        isatty(2) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+    static var hasColor: Bool { hasColor(on: 2) }
+
+    /// Whether colours may be written to a descriptor: a terminal, and nobody has said no.
+    static func hasColor(on descriptor: CInt) -> Bool {
+        isatty(descriptor) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
             && getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? false
     }
 

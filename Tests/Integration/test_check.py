@@ -56,6 +56,19 @@ note: see docs/rules/JSONArgsRecommended.md
 Check complete, 2 warnings have been found!
 """)
 
+    def test_what_is_nearly_json_or_nearly_an_assignment(self):
+        done = self.check("FROM scratch\nENV A = b\nCMD ['a', 'b']\n", expect=1)
+        self.assertIn("note: the value of `A` begins with the equals sign; write `A=value`", done.stdout)
+        self.assertIn("note: a shell reads this, since it is no JSON array", done.stdout)
+        self.assertNotIn("note: a shell", self.check("FROM scratch\nCMD a b\n", expect=1).stdout)
+
+    def test_a_file_in_utf_16(self):
+        for encoding in ("utf-16-le", "utf-16-be"):
+            done = self.run_swbuild("check", "-f", "-", ".", cwd=self.context,
+                                    input=("\ufeff" + CLEAN).encode(encoding))
+            self.assertEqual(done.status, 1)
+            self.assertIn("the build file is encoded in UTF-16\nnote: save it as UTF-8", done.stderr)
+
     def test_findings_as_json(self):
         result = json.loads(self.check(BAD, "-f", "Dockerfile", "--format", "json", expect=1).stdout)
         self.assertEqual(result["sources"], [{"fileName": "Dockerfile", "language": "Dockerfile"}])

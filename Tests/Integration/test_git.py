@@ -143,8 +143,8 @@ class Add(GitCase):
         commit = repository.git("rev-parse", "HEAD")
         for url, words in ((f"{server.base}/r.git#absent", ("absent", "no branch or tag")),
                            (f"{server.base}/absent.git", ("absent.git",)),
-                           (f"{server.base}/r.git#main:absent", ("no directory 'absent'",)),
-                           (f"{server.base}/r.git#main:a.txt", ("no directory 'a.txt'",)),
+                           (f"{server.base}/r.git#main:absent", ("no directory `absent`",)),
+                           (f"{server.base}/r.git#main:a.txt", ("no directory `a.txt`",)),
                            (f"{server.base}/r.git#{'1' * 40}", ("1" * 40,)),
                            (f"{server.base}/r.git#{commit[:8]}", ("whole name",))):
             with self.subTest(url=url):
@@ -221,6 +221,17 @@ class Contexts(GitCase):
         leftovers = [name for name in os.listdir(self.state / "tmp")]
         self.assertEqual(leftovers, [])
 
+    def test_a_repository_is_checked(self):
+        self.repository(files=self.FILES | {"Dockerfile": "FROM scratch as a\n"})
+        url = f"{self.serve().base}/r.git"
+        done = self.run_swbuild("check", url)
+        self.assertEqual(done.status, 1)
+        self.assertIn("Dockerfile:1:14: warning", done.stdout)
+        self.assertEqual(self.run_swbuild("check", f"{url}#main:in").status, 0)
+        done = self.run_swbuild("build", "--call", "targets", url)
+        self.assertIn("a (default)", done.stdout)
+        self.assertEqual(os.listdir(self.state / "tmp"), [])
+
     def test_a_repository_is_a_named_context(self):
         self.repository()
         server = self.serve()
@@ -244,8 +255,8 @@ class Contexts(GitCase):
         repository.commit({"real/Dockerfile": "FROM scratch\nCOPY . /\n"})
         server = self.serve()
         self.build_from(f"{server.base}/r.git", expect=1)
-        self.assertMentions(self.build_from(f"{server.base}/r.git#main:dir", expect=1), "no directory 'dir'")
-        self.assertMentions(self.build_from(f"{server.base}/r.git#main:up", expect=1), "no directory 'up'")
+        self.assertMentions(self.build_from(f"{server.base}/r.git#main:dir", expect=1), "no directory `dir`")
+        self.assertMentions(self.build_from(f"{server.base}/r.git#main:up", expect=1), "no directory `up`")
         self.build_from(f"{server.base}/r.git", "-f", "up/Dockerfile", expect=1)
         self.build_from(f"{server.base}/r.git#main:real/../../../..{outside}", expect=1)
         built = self.build_from(f"{server.base}/r.git", "-f", "real/Dockerfile")

@@ -13,6 +13,9 @@ struct Spelling: Sendable, Hashable {
     /// The arguments after the flags.
     var body: Range<Int>
 
+    /// The bytes of the arguments.
+    var bodyBytes: ArraySlice<UInt8> { line.bytes[body] }
+
     init(_ statement: Statement) {
         let line = statement.line
         self.line = line

@@ -65,7 +65,16 @@ private func shellForm(
     let body = context.spelling(at: place).map { $0.line.sourceRange($0.body) }
     let message =
         "JSON arguments recommended for \(keyword.rawValue) to prevent unintended behavior related to OS signals"
-    return [Finding(.jsonArgsRecommended, message, at: body ?? place, in: place)]
+    let isLikeJSON = context.spelling(at: place)?.bodyBytes.first == UInt8(ascii: "[")
+    return [
+        Finding(.jsonArgsRecommended, message, at: body ?? place, in: place)
+            .noting(
+                isLikeJSON
+                    ? "a shell reads this, since it is no JSON array: that has strings in double quotes,"
+                        + " commas between them and a `]` at its end"
+                    : nil
+            )
+    ]
 }
 
 private func relativePath(_ word: Word, _ visit: Visit) -> [Finding] {
@@ -73,10 +82,17 @@ private func relativePath(_ word: Word, _ visit: Visit) -> [Finding] {
     guard !visit.scope.hasWorkingDirectory, let first = word.raw.utf8.first else { return [] }
     let text = word.knownText { visit.scope.variables[$0] }
     guard let shown = text ?? (first == .dollar || first == .doubleQuote ? nil : word.raw),
-        !shown.isEmpty, !shown.hasPrefix("/")
+        !shown.isEmpty, !shown.hasPrefix("/"), !hasDrive(shown)
     else { return [] }
     let message = "Relative workdir \"\(shown)\" can have unexpected results if the base image changes"
     return [Finding(.workdirRelativePath, message, at: word.range, in: visit.instruction.range)]
+}
+
+/// Whether a path is one of Windows that begins with a drive: absolute in the images it is written for.
+private func hasDrive(_ path: String) -> Bool {
+    let bytes = Array(path.utf8.prefix(3))
+    guard bytes.count == 3, bytes[1] == UInt8(ascii: ":") else { return false }
+    return bytes[0].isASCIILetter && (bytes[2] == .backslash || bytes[2] == UInt8(ascii: "/"))
 }
 
 private func checkPort(_ word: Word, _ visit: Visit) -> [Finding] {

@@ -36,11 +36,19 @@ func checkSpelling(_ context: CheckContext) -> [Finding] {
                     "\"\(name) key=value\" should be used instead of legacy \"\(name) key value\" format",
                     at: spelling.line.sourceRange(spelling.body),
                     in: spelling.range
-                )
+                ).noting(strayEqualsSign(in: spelling))
             )
         }
     }
     return findings + context.file.descriptions(context)
+}
+
+/// `ENV A = b` gives A the value `= b`, which nobody means.
+private func strayEqualsSign(in spelling: Spelling) -> String? {
+    let words = spelling.bodyBytes.split(maxSplits: 1, whereSeparator: { $0 == 0x20 || $0 == 0x09 })
+    guard words.count == 2, words[1].first == UInt8(ascii: "=") else { return nil }
+    let name = String(decoding: words[0].prefix(100), as: UTF8.self)
+    return "the value of `\(name)` begins with the equals sign; write `\(name)=value` without blanks around it"
 }
 
 /// BuildKit reports the last line of the instruction; the caret shows the blank one.

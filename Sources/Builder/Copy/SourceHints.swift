@@ -11,10 +11,26 @@ struct SourceHints {
     /// The hints, none where nothing is known; paths are shown as `text` was written, with a slash in front or without.
     func hints(for path: ContainerPath, writtenAs text: String) throws -> [String] {
         if let rule = try (tree as? ContextTree)?.hidingRule(path) { return [rule] }
+        if tree is ContextTree, Self.leadsAbove(text) {
+            return [
+                "`..` leads no higher than the context; with --build-context NAME=DIRECTORY, files of another directory"
+                    + " can be copied by --from=NAME"
+            ]
+        }
         if let near = try sibling(of: path) ?? elsewhere(path) {
             return ["did you mean `\(text.hasPrefix("/") ? "/" : "")\(near)`?"]
         }
         return []
+    }
+
+    /// Whether a path, taken from a directory, would lead out of it.
+    private static func leadsAbove(_ path: String) -> Bool {
+        var depth = 0
+        for part in path.split(separator: "/") where part != "." {
+            depth += part == ".." ? -1 : 1
+            if depth < 0 { return true }
+        }
+        return false
     }
 
     /// A name in the same directory.

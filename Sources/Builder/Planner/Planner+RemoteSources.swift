@@ -38,16 +38,15 @@ extension Planner {
             )
         }
         guard case .git(var reference) = source else {
-            do {
-                step.checksum = try Digest(parsing: checksum)
-                return
-            } catch {
+            guard let digest = try? Digest(parsing: checksum) else {
                 throw Diagnostic(
-                    "--checksum: \(error)",
+                    "--checksum of a file: `\(checksum.prefix(100))` is no digest",
                     at: range,
-                    notes: ["expected `sha256:` and 64 hexadecimal digits"]
+                    notes: ["expected `sha256:` and 64 lower-case hexadecimal digits"]
                 )
             }
+            step.checksum = digest
+            return
         }
         let commit = checksum.lowercased()
         guard GitReference.isCommitPrefix(commit) else {

@@ -271,7 +271,7 @@ struct Planner {
                 source = .image(try ImageReference(parsing: name))
             } catch {
                 throw Diagnostic(
-                    "`\(name)` is no stage, no build context and no image: \(error)",
+                    "`\(name)` is no stage, no build context and no image: \(error.explanation)",
                     at: range,
                     notes: suggestions(for: name)
                 )

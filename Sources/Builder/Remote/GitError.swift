@@ -30,12 +30,12 @@ extension GitError: CustomStringConvertible {
         case .cancelled: "the build was cancelled"
         case .noDefault(let url): "\(url) has no default branch: name a branch, tag or commit, as in \(url)#main"
         case .unknownRef(let ref, let url):
-            "\(url) has no branch or tag '\(ref)'"
+            "\(url) has no branch or tag `\(ref)`"
                 + (GitReference.isCommitPrefix(ref) ? "; a commit needs its whole name" : "")
         case .wrongCommit(let url, let expected, let found):
             "\(url) is at commit \(found), but its checksum says \(expected); nothing was taken from it"
         case .missingCommit(let commit, let url): "\(url) has no commit \(commit), or does not let it be fetched"
-        case .noDirectory(let path, let url): "there is no directory '\(path)' in \(url)"
+        case .noDirectory(let path, let url): "there is no directory `\(path)` in \(url)"
         case .reservedName(let path, let url): "\(url) holds \(path), a name that git keeps for itself"
         case .submodule(let path, let url, let reason): "the submodule \(path) of \(url) cannot be fetched: \(reason)"
         case .unreadable(let what, let url): "git's \(what) of \(url) cannot be read"

@@ -110,7 +110,7 @@ extension GitReference {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let key = percentDecoded(pair[0].utf8)
             guard !result.contains(where: { $0.0 == key }) else {
-                throw MalformedGitReference(url: url, reason: "'\(key)' is given twice")
+                throw MalformedGitReference(url: url, reason: "`\(key)` is given twice")
             }
             result.append((key, pair.count > 1 ? percentDecoded(pair[1].utf8) : ""))
         }
@@ -122,9 +122,9 @@ extension GitReference {
         case "keep-git-dir": keepsGitDirectory = try flag(key, value)
         case "submodules": fetchesSubmodules = try flag(key, value)
         case "ref", "tag", "branch", "commit", "checksum", "subdir":
-            guard !value.isEmpty else { throw problem("'\(key)' has no value") }
+            guard !value.isEmpty else { throw problem("`\(key)` has no value") }
             try takeText(key, value)
-        default: throw problem("'\(key)' is no query of a git URL: expected ref, tag, branch, commit or subdir, say")
+        default: throw problem("`\(key)` is no query of a git URL: expected ref, tag, branch, commit or subdir, say")
         }
     }
 
@@ -139,7 +139,7 @@ extension GitReference {
     }
 
     private func set(_ part: inout String?, _ value: String, _ what: String) throws(MalformedGitReference) {
-        if let part, part != value { throw problem("it names two \(what), '\(part)' and '\(value)'") }
+        if let part, part != value { throw problem("it names two \(what), `\(part)` and `\(value)`") }
         part = value
     }
 
@@ -147,7 +147,7 @@ extension GitReference {
         switch value.lowercased() {
         case "", "1", "t", "true": true
         case "0", "f", "false": false
-        default: throw problem("'\(value)' is no value of '\(key)': expected true or false")
+        default: throw problem("`\(value)` is no value of `\(key)`: expected true or false")
         }
     }
 
@@ -163,12 +163,12 @@ extension GitReference {
             let isPlain = ref.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && !"~^:?*[\\".utf8.contains($0) }
             let isOrdinary = !ref.hasPrefix("-") && !ref.hasPrefix("/") && !ref.hasSuffix("/") && ref.utf8.count < 1024
             guard isPlain, isOrdinary, !ref.contains(".."), !ref.contains("@{"), !ref.contains("//") else {
-                throw problem("'\(ref)' is no name of a branch, tag or commit")
+                throw problem("`\(ref)` is no name of a branch, tag or commit")
             }
         }
         if let checksum {
             guard GitReference.isCommitPrefix(checksum) else {
-                throw problem("'\(checksum)' is no commit: expected 7 to 64 hexadecimal digits")
+                throw problem("`\(checksum)` is no commit: expected 7 to 64 hexadecimal digits")
             }
         }
         if let subdirectory, subdirectory.utf8.contains(0) { throw problem("the directory's name has a null in it") }

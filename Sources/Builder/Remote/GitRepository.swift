@@ -64,7 +64,7 @@ struct GitRepository {
         let output = try program.run(
             ["ls-remote", "--", "origin", name, "\(name)^{}"],
             in: path,
-            what: "find '\(name)' in"
+            what: "find `\(name)` in"
         )
         var refs: [String: String] = [:]
         for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {

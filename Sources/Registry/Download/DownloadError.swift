@@ -33,7 +33,7 @@ extension DownloadError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unsupportedURL(let url):
-            "'\(url)' cannot be downloaded: expected a URL that begins with http:// or https://"
+            "`\(url)` cannot be downloaded: expected a URL that begins with http:// or https://"
         case .missingLibrary(let reason):
             "downloads need libcurl, which cannot be loaded (\(reason)); install Debian's libcurl4 or its like"
         case .status(let status, let url):

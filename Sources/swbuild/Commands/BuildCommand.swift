@@ -49,7 +49,7 @@ struct BuildCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (method, format) = call.request
-        if method != .build { return try runCall(method, format, source) }
+        if method != .build { return try runCall(method, format, source, global) }
         let reporter = BuildReporter(style: quiet ? .quiet : progress)
         let trace = result.trace != nil || reporter.showsTimes ? Trace.recording() : .off
         var status = await build(reporter, trace)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Builder
+import Exec
 import OCI
 
 /// What a build is made from.
@@ -38,8 +39,15 @@ struct BuildSourceOptions: ParsableArguments {
     @Option(name: .long, help: "The platform to build for, such as linux/arm64 (default: this machine's).")
     var platform: String?
 
-    /// Finds and reads the build file and the context.
-    func loadInputs() throws -> BuildInputs { try inputLoader(remotes: nil).load() }
+    /// Finds and reads the build file and the context; the store is opened only if they have to be fetched.
+    func loadInputs(for request: BuildRequest, _ global: GlobalOptions) throws -> BuildInputs {
+        let loader = inputLoader(remotes: nil)
+        guard loader.isRemote else { return try loader.load() }
+        let cancellation = Cancellation()
+        Signals.cancelOnInterrupt(cancellation)
+        let remotes = try RemoteSources(store: global.openStore(), request: request, cancellation: cancellation)
+        return try inputLoader(remotes: remotes).load()
+    }
 
     /// What finds and reads them; one that comes from elsewhere is brought here by `remotes`.
     func inputLoader(remotes: RemoteSources?) -> InputLoader {

@@ -80,7 +80,8 @@ struct BuildFileCall {
                 findings: checks.findings(),
                 options: checks.options
             )
-            try Console.print(format == .json ? report.json.prettyPrinted() : report.text(color: false))
+            let color = Console.hasColor(on: 1)
+            try Console.print(format == .json ? report.json.prettyPrinted() : report.text(color: color))
             return report.findings.isEmpty
         case .outline:
             let outline = try checks.file.outline(target: request.target, values: request.buildArguments)

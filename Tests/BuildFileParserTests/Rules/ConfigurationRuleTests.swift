@@ -32,6 +32,7 @@ import Testing
         Example("FROM alpine\nWORKDIR /app\nWORKDIR b\n"),
         Example("FROM alpine AS a\nWORKDIR /app\nFROM a\nWORKDIR b\n"),
         Example("FROM alpine\nENV d=app\nWORKDIR $d\n", "WorkdirRelativePath@3:9-11"),
+        Example("# escape=`\nFROM windows\nENV d=C:\\src\nWORKDIR $d\\a\nFROM windows\nWORKDIR c:/a\n"),
         Example("FROM alpine\nARG d\nWORKDIR $d\nFROM alpine\nENV d=/app\nWORKDIR ${d}/x\n"),
     ])
     func maintainerAndWorkdir(_ example: Example) throws { try example.check() }

@@ -107,7 +107,7 @@ struct CommandDiagnosis {
             return ["`\(command)` is not there; did you mean `\(place)`?"]
         }
         if let stage = otherStage(with: name) { return ["`\(command)` is not in this stage; \(stage)"] }
-        return command.hasPrefix("/") ? ["`\(command)` is not in the image"] : []
+        return command == "/bin/sh" ? ["the image has no shell; `RUN [\"PROGRAM\", \"ARGUMENT\"]` needs none"] : []
     }
 
     /// Another stage that has an executable of that name, of those that are finished.
