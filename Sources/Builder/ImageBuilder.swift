@@ -75,6 +75,8 @@ public struct ImageBuilder: Sendable {
                 secrets: try SecretValues.read(request.secrets),
                 sshAgents: request.sshAgents,
                 platform: request.platform,
+                sandbox: request.sandbox,
+                filter: try request.sandbox.filter(),
                 logs: try makeLogDirectory(),
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,

@@ -11,6 +11,7 @@
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,6 +60,15 @@ static int set_capabilities(uint64_t wanted) {
         data[i].inheritable = 0;
     }
     return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
+}
+
+/// The step's own limits, while the privilege to raise them is there.
+static void set_limits(const struct swb_plan *plan) {
+    for (uint32_t i = 0; i < plan->limit_count; i++) {
+        struct rlimit64 limit = {.rlim_cur = plan->limits[i].soft, .rlim_max = plan->limits[i].hard};
+        if (syscall(SYS_prlimit64, 0, plan->limits[i].resource, &limit, NULL) == 0) continue;
+        swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_LIMIT, .index = (int32_t)i, .error = errno});
+    }
 }
 
 /// The user and groups of the step. The capabilities survive the change, the filter needs them; execve is not reached
@@ -115,6 +125,7 @@ void swb_become_command(const struct swb_plan *plan, const struct swb_setup *set
         report.error = errno;
         swb_fail(plan, report);
     }
+    set_limits(plan);
     report.stage = SWB_STAGE_CREDENTIALS;
     if ((report.error = leave_keyring()) != 0) swb_fail(plan, report);
     if ((report.error = set_identity(plan)) != 0) swb_fail(plan, report);

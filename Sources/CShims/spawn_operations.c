@@ -51,7 +51,7 @@ static int device(struct swb_setup *setup, const struct swb_operation *operation
     char name[NAME_SIZE];
     swb_numbered(name, "device", setup->index);
     int mount;
-    if (mknodat(setup->staging, name, S_IFCHR | operation->mode, (dev_t)operation->device) == 0) {
+    if (mknodat(setup->staging, name, operation->mode, (dev_t)operation->device) == 0) {
         mount = swb_clone_mount(setup->staging, name, operation->attributes, false);
     } else if (errno == EPERM) {
         mount = swb_clone_mount(AT_FDCWD, operation->source, operation->attributes | MOUNT_ATTR_RDONLY, false);

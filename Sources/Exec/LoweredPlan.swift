@@ -23,6 +23,9 @@ final class LoweredPlan {
         let filter = try plan.filter().instructions
 
         let arena = arena
+        let limits = plan.resourceLimits.map {
+            swb_limit(resource: $0.resource.number, reserved: 0, soft: $0.soft, hard: $0.hard)
+        }
         lowered = swb_plan(
             own_network: plan.network == .host ? 0 : 1,
             own_users: plan.idMaps == nil ? 0 : 1,
@@ -40,6 +43,8 @@ final class LoweredPlan {
             filter: UnsafeRawPointer(arena.copy(filter)),
             filter_length: UInt16(clamping: filter.count),
             no_new_privileges: plan.noNewPrivileges ? 1 : 0,
+            limit_count: UInt32(limits.count),
+            limits: UnsafePointer(arena.copy(limits)),
             standard_output: -1,
             standard_error: -1,
             report: -1,
@@ -62,6 +67,7 @@ final class LoweredPlan {
         case SWB_STAGE_ID_MAP: return SandboxError(.idMap, code)
         case SWB_STAGE_OPERATION: return operationError(report)
         case SWB_STAGE_STREAMS: return SandboxError(.standardStreams, code)
+        case SWB_STAGE_LIMIT: return limitError(report)
         case SWB_STAGE_CREDENTIALS: return SandboxError(.credentials, code, subject: plan.credentials.description)
         case SWB_STAGE_SECCOMP: return SandboxError(.seccomp, code)
         case SWB_STAGE_DIRECTORY: return SandboxError(.workingDirectory, code, subject: plan.workingDirectory)
@@ -83,6 +89,12 @@ final class LoweredPlan {
         case SWB_DETAIL_TARGET: return SandboxError(.mountPoint(operation.target), code)
         default: return SandboxError(.operation(operation.description), code)
         }
+    }
+
+    private func limitError(_ report: swb_report) -> SandboxError {
+        let limits = plan.resourceLimits
+        let limit = limits.indices.contains(Int(report.index)) ? limits[Int(report.index)].description : ""
+        return SandboxError(.resourceLimit(limit), Errno(rawValue: report.error))
     }
 
     private func executeError(_ report: swb_report) -> SandboxError {

@@ -38,7 +38,7 @@ extension Operation {
         lowered.upper = UnsafePointer(arena.string(overlay.upperDirectory))
         lowered.work = UnsafePointer(arena.string(overlay.workDirectory))
         // A step may make any device node, and none must be a way to the machine's devices.
-        lowered.attributes = MountAttributes.noDevices.rawValue
+        if !overlay.opensDevices { lowered.attributes = MountAttributes.noDevices.rawValue }
         if overlay.userXattr { lowered.flags |= SWB_FLAG_USER_XATTR.rawValue }
         if overlay.usesFormerMount { lowered.flags |= SWB_FLAG_LEGACY_OVERLAY.rawValue }
         return lowered
@@ -64,7 +64,8 @@ extension Operation.Device {
         var lowered = swb_operation(kind: SWB_DEVICE, target: "/dev/\(name)", in: arena)
         lowered.source = lowered.target
         lowered.device = number
-        lowered.mode = 0o666
+        // S_IFBLK or S_IFCHR.
+        lowered.mode = (isBlockDevice ? 0o060000 : 0o020000) | 0o666
         lowered.attributes = MountAttributes([.noSetUserID, .noExecution]).rawValue
         return lowered
     }

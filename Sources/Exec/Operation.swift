@@ -32,11 +32,12 @@ extension Operation {
         }
     }
 
-    /// A character device of `/dev`.
+    /// A device of `/dev`, a character device where nothing else is said.
     struct Device: Sendable, Hashable {
         var name: String
         var major: UInt64
         var minor: UInt64
+        var isBlockDevice = false
 
         /// The number as the kernel takes it from mknod(2): `makedev` of small numbers.
         var number: UInt64 { major << 8 | minor }

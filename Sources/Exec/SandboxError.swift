@@ -18,10 +18,14 @@ public struct SandboxError: Error, Sendable, Hashable {
         case mountPoint(String)
         /// Connecting standard input, output and error.
         case standardStreams
+        /// Setting a limit, in words: `nofile=1024:2048`.
+        case resourceLimit(String)
         /// Taking on the user, the groups and the capabilities.
         case credentials
         /// Building or installing the system call filter.
         case seccomp
+        /// Making a system call filter of a rule, by its place.
+        case seccompRule(String)
         /// Going to the working directory.
         case workingDirectory
         /// Executing this program.
@@ -61,8 +65,10 @@ extension SandboxError: CustomStringConvertible {
         case .mountSource(let mount): "cannot \(mount): the source does not exist (\(errno))"
         case .mountPoint(let target): mountPointDescription(target)
         case .standardStreams: "cannot connect the step's standard streams: \(errno)\(advice(Self.streamAdvice))"
+        case .resourceLimit(let limit): "cannot set the limit \(limit): \(errno)\(advice(Self.limitAdvice))"
         case .credentials: "cannot take on \(subject): \(errno)\(advice(Self.credentialAdvice))"
         case .seccomp: "cannot install the system call filter: \(errno)"
+        case .seccompRule(let place): "cannot make a system call filter of \(place): \(errno)"
         case .workingDirectory: workingDirectoryDescription
         case .execute(let program): executeDescription(program)
         case .interpreter(let program):
@@ -132,6 +138,10 @@ extension SandboxError {
 
     private static let streamAdvice: [(Errno, String)] = [
         (.tooManyOpenFiles, "raise the limit on open files (ulimit -n)")
+    ]
+
+    private static let limitAdvice: [(Errno, String)] = [
+        (.notPermitted, "the kernel allows less (sysctl fs.nr_open for nofile), or CAP_SYS_RESOURCE is missing")
     ]
 
     private static let credentialAdvice: [(Errno, String)] = [

@@ -3,12 +3,16 @@ extension SandboxPlan {
     var operations: [Operation] {
         var operations: [Operation] = [.privateMounts, .hostname(hostname)]
         if network != .host { operations.append(.loopbackUp) }
+        var root = root
+        root.opensDevices = isPrivileged
         operations.append(.root(root))
         operations += fileSystems.map(Operation.fileSystem)
-        operations += Self.devices.map(Operation.device)
+        operations += (Self.devices + (isPrivileged ? Self.privilegedDevices : [])).map(Operation.device)
         operations += Self.deviceLinks.map { .symbolicLink(directory: "/dev", name: $0.name, text: $0.text) }
-        operations += Self.maskedPaths.map(Operation.mask)
-        operations += Self.readOnlyPaths.map(Operation.readOnly)
+        if !isPrivileged {
+            operations += Self.maskedPaths.map(Operation.mask)
+            operations += Self.readOnlyPaths.map(Operation.readOnly)
+        }
         operations += mounts.map(Operation.mount)
         operations += [.changeRoot, .workingDirectory(workingDirectory)]
         return operations
@@ -21,25 +25,26 @@ extension SandboxPlan {
         let terminals: [Operation.FileSystem.Option] = [
             .init(key: "newinstance"), .init(key: "ptmxmode", value: "0666"), .init(key: "mode", value: "0620"),
         ]
+        let system: MountAttributes = [.noSetUserID, .noDevices, .noExecution]
         return [
             .init(type: "proc", target: "/proc"),
             .init(
                 type: "sysfs",
                 target: "/sys",
-                attributes: [.readOnly, .noSetUserID, .noDevices, .noExecution],
+                attributes: isPrivileged ? system : system.union(.readOnly),
                 fallback: "/sys"
             ),
             .init(
                 type: "cgroup2",
                 target: "/sys/fs/cgroup",
-                attributes: [.readOnly, .noSetUserID, .noDevices, .noExecution],
+                attributes: isPrivileged ? system : system.union(.readOnly),
                 isOptional: true
             ),
             .init(
                 type: "tmpfs",
                 target: "/dev",
                 options: [.init(key: "mode", value: "755"), .init(key: "size", value: "64m")],
-                attributes: [.noSetUserID, .noDevices]
+                attributes: isPrivileged ? .noSetUserID : [.noSetUserID, .noDevices]
             ),
             .init(
                 type: "devpts",
@@ -51,7 +56,7 @@ extension SandboxPlan {
             .init(
                 type: "tmpfs",
                 target: "/dev/shm",
-                options: [.init(key: "mode", value: "1777"), .init(key: "size", value: "64m")]
+                options: [.init(key: "mode", value: "1777"), .init(key: "size", value: "\(sharedMemorySize)")]
             ),
         ]
     }
@@ -65,6 +70,18 @@ extension SandboxPlan {
         .init(name: "urandom", major: 1, minor: 9),
         .init(name: "tty", major: 5, minor: 0),
     ]
+
+    /// What a privileged step has besides, as BuildKit's insecure mode has it: the kernel's log, file systems and
+    /// character devices in user space, virtual machines, tunnels, and loop devices.
+    private static let privilegedDevices: [Operation.Device] =
+        [
+            .init(name: "kmsg", major: 1, minor: 11),
+            .init(name: "cuse", major: 10, minor: 203),
+            .init(name: "fuse", major: 10, minor: 229),
+            .init(name: "kvm", major: 10, minor: 232),
+            .init(name: "net/tun", major: 10, minor: 200),
+            .init(name: "loop-control", major: 10, minor: 237),
+        ] + (0..<8).map { .init(name: "loop\($0)", major: 7, minor: $0, isBlockDevice: true) }
 
     private static let deviceLinks: [(name: String, text: String)] = [
         ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),

@@ -51,6 +51,18 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The file mode creation mask that the step starts with.
     public var umask: UInt32
 
+    /// The size of `/dev/shm`, in bytes.
+    public var sharedMemorySize: UInt64 = 64 << 20
+
+    /// The limits of setrlimit(2) that are the step's own; the others are those of the caller.
+    public var resourceLimits: [ResourceLimit] = []
+
+    /// Whether the step may do to the machine what root may: nothing of `/proc` and `/sys` is hidden or read-only, there
+    /// are further devices, and device nodes of the root can be opened.
+    ///
+    /// Capabilities and system calls are a matter of their own.
+    public var isPrivileged = false
+
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
 
@@ -104,6 +116,9 @@ extension SandboxPlan {
 
         /// Whether overlay keeps its marks in `user.overlay.*`: in user namespaces it must.
         public var userXattr: Bool
+
+        /// Whether device nodes in it can be opened.
+        var opensDevices = false
 
         /// Whether it is mounted the way kernels before 6.5 need it, where the kernel would do without: for tests.
         var usesFormerMount = false

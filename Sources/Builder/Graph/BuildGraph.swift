@@ -100,6 +100,8 @@ struct RunStep: Sendable, Hashable {
     var workingDirectory: String
     var mounts: [MountSpec]
     var network: NetworkMode
+    /// Whether it runs with all that root may: `--security=insecure`.
+    var isInsecure: Bool
     var hostname: String
 }
 

@@ -27,9 +27,9 @@ extension Planner {
             workingDirectory: state.workingDirectory,
             mounts: mounts,
             network: try network(run, in: state),
+            isInsecure: try isInsecure(run, in: state),
             hostname: self.arguments.hostname
         )
-        try checkSecurity(run, in: state)
         if let device = run.devices.first {
             throw Diagnostic("RUN --device is not supported yet", at: device.range)
         }
@@ -59,27 +59,30 @@ extension Planner {
                 notes: expectation(instead: text, among: NetworkMode.allCases.map(\.rawValue))
             )
         }
-        guard mode != .host || request.network == .host else {
+        guard mode != .host || request.network == .host || request.sandbox.allows(.networkHost) else {
             throw Diagnostic(
                 "--network=host in the build file is not allowed",
                 at: word.range,
-                notes: ["give --network=host on the command line if the file may use the host's network"]
+                notes: ["give --allow network.host on the command line if the file may use the host's network"]
             )
         }
         return mode == .default ? request.network : mode
     }
 
-    private func checkSecurity(_ run: RunInstruction, in state: StageState) throws(Diagnostic) {
-        guard let word = run.security else { return }
+    private func isInsecure(_ run: RunInstruction, in state: StageState) throws(Diagnostic) -> Bool {
+        guard let word = run.security else { return false }
         let scope = state.scope
         let text = try word.expand { scope[$0] }.text
         switch text {
-        case "sandbox": return
+        case "sandbox": return false
+        case "insecure" where request.sandbox.allows(.securityInsecure): return true
         case "insecure":
             throw Diagnostic(
                 "--security=insecure is not allowed",
                 at: word.range,
-                notes: ["swbuild confines every step"]
+                notes: [
+                    "give --allow security.insecure on the command line if the file may do to this machine what root may"
+                ]
             )
         default:
             throw Diagnostic(

@@ -34,6 +34,8 @@ public struct BuildRequest: Sendable {
     public var cachePolicy = CachePolicy.use
     /// The network of steps that do not name one.
     public var network = NetworkMode.default
+    /// What the sandboxes of steps are given beside the defaults, and what the build file may ask for.
+    public var sandbox = SandboxOptions()
     /// How many steps may run at once.
     public var jobs = 1
     /// Where the result goes beside the store.

@@ -43,7 +43,9 @@ struct MountBuilder {
 
     /// Files that every step sees and no layer has.
     private mutating func addHostFiles(_ step: RunStep) {
-        let hosts = "127.0.0.1\tlocalhost \(step.hostname)\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        let hosts =
+            "127.0.0.1\tlocalhost \(step.hostname)\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+            + runner.environment.sandbox.hosts.map(\.line).joined()
         let resolver = (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? []
         let files: [(String, [UInt8])] = [
             ("/etc/hosts", Array(hosts.utf8)), ("/etc/hostname", Array("\(step.hostname)\n".utf8)),

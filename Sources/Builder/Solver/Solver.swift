@@ -113,6 +113,9 @@ final class StepEnvironment: Sendable {
     let secrets: [String: [UInt8]]
     let sshAgents: [String: String]
     let platform: Platform
+    let sandbox: SandboxOptions
+    /// The system call filter of steps that are not insecure.
+    let filter: SeccompPolicy
     let logs: String
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
@@ -130,6 +133,8 @@ final class StepEnvironment: Sendable {
         secrets = parts.secrets
         sshAgents = parts.sshAgents
         platform = parts.platform
+        sandbox = parts.sandbox
+        filter = parts.filter
         logs = parts.logs
         contexts = parts.contexts
         checks = parts.checks
@@ -150,6 +155,8 @@ final class StepEnvironment: Sendable {
         var secrets: [String: [UInt8]]
         var sshAgents: [String: String]
         var platform: Platform
+        var sandbox: SandboxOptions
+        var filter: SeccompPolicy
         var logs: String
         var contexts: [ContextTree]
         var checks: CheckOptions

@@ -28,6 +28,7 @@ extension StepRunner {
         fields.set("network", step.network.rawValue)
         fields.set("platform", environment.platform.description)
         fields.set("hostname", step.hostname)
+        for field in environment.sandbox.keyFields(isInsecure: step.isInsecure) { fields.set(field.name, field.values) }
         var files: [String] = []
         for (index, mount) in step.mounts.enumerated() {
             guard case .bind(let source, let path, _) = mount.kind else { continue }
@@ -122,6 +123,7 @@ extension StepRunner {
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
         plan.seccompDirectory = store.seccompDirectory
+        environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         try run(plan, diagnosis)

@@ -18,7 +18,7 @@ enum swb_operation_kind {
     SWB_LOOPBACK_UP,       // (nothing)
     SWB_ROOT_OVERLAY,      // list (lower directories, top first), upper, work, attributes, flags
     SWB_FILE_SYSTEM,       // source (type), list (key, value or NULL, ...), relative (host path to bind if refused), target
-    SWB_DEVICE,            // source (host path to bind if mknod is refused), device, mode, target
+    SWB_DEVICE,            // source (host path to bind if mknod is refused), device, mode (with its type), target
     SWB_SYMLINK,           // source (text), target (directory), relative (name)
     SWB_MASK,              // target
     SWB_READ_ONLY,         // target
@@ -56,6 +56,14 @@ struct swb_operation {
     size_t data_length;
 };
 
+/// A limit of setrlimit(2).
+struct swb_limit {
+    uint32_t resource; // RLIMIT_*
+    uint32_t reserved;
+    uint64_t soft;
+    uint64_t hard;
+};
+
 struct swb_plan {
     uint32_t own_network; // 0 or 1: a network namespace
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
@@ -73,6 +81,8 @@ struct swb_plan {
     const void *_Nullable filter; // struct sock_filter[]
     uint16_t filter_length;
     uint8_t no_new_privileges;
+    uint32_t limit_count;
+    const struct swb_limit *_Nullable limits;
     // Descriptors, all of them 3 or above, or -1 where noted.
     int standard_output;
     int standard_error;
@@ -90,6 +100,7 @@ enum swb_stage {
     SWB_STAGE_ID_MAP,
     SWB_STAGE_OPERATION,
     SWB_STAGE_STREAMS,
+    SWB_STAGE_LIMIT,
     SWB_STAGE_CREDENTIALS,
     SWB_STAGE_SECCOMP,
     SWB_STAGE_DIRECTORY,
@@ -108,7 +119,7 @@ enum swb_detail {
 struct swb_report {
     int32_t failed; // 0: the command ended, status and usage are set
     int32_t stage;
-    int32_t index; // of the operation or of the execve candidate
+    int32_t index; // of the operation, of the limit or of the execve candidate
     int32_t detail;
     int32_t error;
     int32_t status; // as wait(2) has it

@@ -5,10 +5,11 @@ import SystemPackage
 
 /// A filter of libseccomp's, released with the value.
 struct FilterContext: ~Copyable {
-    private let handle: scmp_filter_ctx
+    let handle: scmp_filter_ctx
 
-    private init() throws(SandboxError) {
-        guard let handle = seccomp_init(FilterRule.otherwise) else { throw SandboxError(.seccomp, .noMemory) }
+    /// A filter without rules: what happens with every call.
+    init(otherwise: UInt32) throws(SandboxError) {
+        guard let handle = seccomp_init(otherwise) else { throw SandboxError(.seccomp, .noMemory) }
         self.handle = handle
     }
 
@@ -20,7 +21,7 @@ struct FilterContext: ~Copyable {
     ///
     /// Each interface has a filter of its own first, because a rule for several would be one for each of them.
     static func filter(for section: FilterDefinition.Section) throws(SandboxError) -> FilterContext {
-        let filter = try FilterContext()
+        let filter = try FilterContext(otherwise: FilterRule.otherwise)
         let architecture = section.architecture
         if !architecture.isNative {
             try check(seccomp_arch_remove(filter.handle, seccomp_arch_native()))

@@ -8,6 +8,7 @@ extension SeccompProgram {
     ) throws(SandboxError) -> SeccompProgram {
         switch policy {
         case .unconfined: .unconfined
+        case .program(let program): program
         case .docker where capabilities == .docker: try defaultProgram.get()
         case .docker: try FilterDefinition(.docker, capabilities: capabilities).compiled()
         }

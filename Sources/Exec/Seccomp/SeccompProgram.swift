@@ -23,7 +23,9 @@ public struct SeccompProgram: Sendable, Hashable {
     }
 
     /// The program in these bytes; nil when they are none, or none that libseccomp would make of a definition.
-    init?(checking bytes: [UInt8]) {
+    ///
+    /// `withAnyAction` is for programs of users, who choose what happens with a call.
+    init?(checking bytes: [UInt8], withAnyAction: Bool = false) {
         let size = MemoryLayout<Instruction>.size
         guard !bytes.isEmpty, bytes.count <= Self.sizeLimit, bytes.count.isMultiple(of: size) else { return nil }
         instructions = bytes.withUnsafeBytes { memory in
@@ -32,7 +34,7 @@ public struct SeccompProgram: Sendable, Hashable {
             }
         }
         for (position, instruction) in instructions.enumerated() {
-            guard instruction.isSound(before: instructions.count - position - 1) else { return nil }
+            guard instruction.isSound(before: instructions.count - position - 1, withAnyAction) else { return nil }
         }
     }
 
@@ -46,7 +48,7 @@ extension SeccompProgram.Instruction {
     /// Whether this is an instruction of a filter made here, and what it leads to is among the `remaining` ones after it.
     ///
     /// Every instruction leads on and the last one leads nowhere: the last one returns.
-    fileprivate func isSound(before remaining: Int) -> Bool {
+    fileprivate func isSound(before remaining: Int, _ withAnyAction: Bool) -> Bool {
         switch code {
         // BPF_LD | BPF_W | BPF_ABS: an aligned word of `struct seccomp_data`, 64 bytes long.
         case 0x20: operand < 64 && operand.isMultiple(of: 4) && remaining > 0
@@ -58,7 +60,7 @@ extension SeccompProgram.Instruction {
         case 0x15, 0x25, 0x35, 0x45: Int(max(whenTrue, whenFalse)) < remaining
         // BPF_RET | BPF_K.
         case 0x06:
-            operand == FilterRule.Action.allow.rawValue || operand == FilterRule.Action.refuse.rawValue
+            withAnyAction || operand == FilterRule.Action.allow.rawValue || operand == FilterRule.Action.refuse.rawValue
                 || operand == FilterRule.otherwise
         default: false
         }

@@ -14,6 +14,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
+    @OptionGroup var sandbox: BuildSandboxOptions
     @OptionGroup var call: CallOptions
 
     @Flag(name: .long, help: "Runs every step, whatever the cache has.")
@@ -24,9 +25,6 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Flag(name: .long, help: "Looks for newer base images (there is no registry support yet: has no effect).")
     var pull = false
-
-    @Option(name: .long, help: "The network of RUN steps: default, none or host.")
-    var network = "default"
 
     @Option(name: .shortAndLong, help: "How many steps run at the same time (default: the number of processors).")
     var jobs: Int?
@@ -41,9 +39,6 @@ struct BuildCommand: AsyncParsableCommand {
     var debug = false
 
     func validate() throws {
-        guard NetworkMode(rawValue: network) != nil else {
-            throw ValidationError("--network \(network): expected default, none or host")
-        }
         if let jobs, jobs < 1 { throw ValidationError("--jobs \(jobs): expected a number from 1 on") }
     }
 
@@ -109,13 +104,13 @@ struct BuildCommand: AsyncParsableCommand {
         var request = BuildRequest()
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
+        try sandbox.fill(&request, in: Console.workingDirectory)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {
             let names = noCacheFilter.flatMap { $0.split(separator: ",").map(String.init) }
             request.cachePolicy = .ignoreStages(names)
         }
-        request.network = NetworkMode(rawValue: network) ?? .default
         request.jobs = jobs ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         request.sourceDateEpoch = Console.environment("SOURCE_DATE_EPOCH")
         return request

@@ -126,6 +126,14 @@ import Testing
         #expect(try plan("FROM base\n\(text)") { $0.network = given }.runs.first?.network == expected)
     }
 
+    @Test func theCommandLineAllowsWhatTheFileAsksFor() throws {
+        let steps = try plan("FROM base\nRUN --network=host x\nRUN --security=insecure y\nRUN z") {
+            $0.sandbox.entitlements = [.networkHost, .securityInsecure]
+        }.runs
+        #expect(steps.map(\.network) == [.host, .default, .default])
+        #expect(steps.map(\.isInsecure) == [false, true, false])
+    }
+
     @Test(arguments: [
         ("RUN --network=host x", "not allowed"), ("RUN --network=bridge x", "unknown network mode"),
         ("RUN --security=insecure x", "not allowed"), ("RUN --security=loose x", "unknown security mode"),
