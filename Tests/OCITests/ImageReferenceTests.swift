@@ -83,8 +83,8 @@ import Testing
 
     @Test func messagesNameTheRule() {
         let table = [
-            ("", "it is empty"), ("docker.io/Foo", "lower case"), ("a:b c", "'b c' is no tag"),
-            ("a@sha256:12", "no sha256 digest"), ("a/-b", "'-b' is no part of a repository name"),
+            ("", "it is empty"), ("docker.io/Foo", "lower case"), ("a:b c", "`b c` is no tag"),
+            ("a@sha256:12", "no sha256 digest"), ("a/-b", "`-b` is no part of a repository name"),
         ]
         for (text, rule) in table {
             let error = #expect(throws: MalformedReference.self) { try ImageReference(parsing: text) }
