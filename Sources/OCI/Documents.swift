@@ -67,7 +67,8 @@ public struct Descriptor: Sendable, Hashable {
         members["size"] = .integer(size)
         if let platform {
             var known = members["platform"]?.object ?? [:]
-            known["variant"] = nil
+            // What is no text was not understood, and stays as it was read.
+            if platform.variant.isEmpty, known["variant"]?.string?.isEmpty == false { known["variant"] = nil }
             members["platform"] = .object(known.merging(platform.json.object ?? [:]) { $1 })
         } else if members["platform"].flatMap(Platform.init(json:)) != nil {
             // One that names no system is kept as it was read.

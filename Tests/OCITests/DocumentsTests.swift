@@ -45,6 +45,16 @@ import Testing
         #expect(descriptor.json["platform"] == nil)
     }
 
+    /// A variant that is no text once got lost when the descriptor was written.
+    @Test(arguments: [#"{"x":{}}"#, "null", #""""#, "7"])
+    func variantsThatAreNoneStayAsTheyWereRead(variant: String) throws {
+        let text =
+            #"{"mediaType":"t","digest":"\#(Self.digest)","size":5,"#
+            + #""platform":{"os":"linux","architecture":"arm","variant":\#(variant)}}"#
+        let json = try JSONValue(parsing: Array(text.utf8), as: "test")
+        #expect(try Descriptor(json: json, in: "test").json == json)
+    }
+
     @Test(arguments: [
         (#"{"digest":"D","size":1}"#, "mediaType"), (#"{"mediaType":"t","size":1}"#, "digest"),
         (#"{"mediaType":"t","digest":"D"}"#, "size"), (#"{"mediaType":"t","digest":"D","size":-1}"#, "size"),

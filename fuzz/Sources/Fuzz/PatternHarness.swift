@@ -14,7 +14,8 @@ func fuzzPattern(_ input: [UInt8]) {
     if !PathPattern.hasWildcards(pattern) {
         require(plain.matches(PathPattern.unescaped(pattern)), "an escaped pattern does not match its own text")
     }
-    guard pattern.count <= 20, path.count <= 24 else { return }
+    // The definition tries every way: more stars than these would take it forever.
+    guard pattern.count <= 20, path.count <= 24, pattern.count(where: { $0 == UInt8(ascii: "*") }) <= 4 else { return }
     let isSimple = pattern.allSatisfy { $0 < 0x80 && !#"[]\"#.utf8.contains($0) } && path.allSatisfy { $0 < 0x80 }
     guard isSimple else { return }
     let expected = matches(pattern[...], path[...])
