@@ -20,7 +20,9 @@ func fuzzIgnore(_ input: [UInt8]) {
     else { return }
     let verdict = rules.verdict(for: path)
     checkWalk(rules, path, verdict)
-    guard file.count <= 64, path.count <= 24, let naive = NaiveIgnore(file) else { return }
+    // The definition tries every way: more stars than these would take it too long.
+    guard file.count <= 64, path.count <= 24, file.count(where: { $0 == UInt8(ascii: "*") }) <= 8 else { return }
+    guard let naive = NaiveIgnore(file) else { return }
     let expected = naive.isIgnored(path)
     require(verdict.ignored == expected, "the verdict is \(verdict.ignored), by the definition \(expected)")
 }
