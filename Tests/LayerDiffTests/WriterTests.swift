@@ -90,16 +90,18 @@ import Testing
         #expect(try layer.reading { try LayerReader.hasSameContent(large, asBlob: $0) })
     }
 
-    @Test func reportsAFullDiskFromAnyThread() throws {
+    /// The disk is full when several threads compress already: none of them may wait for the others then.
+    @Test func reportsADiskThatFillsUpMeanwhile() throws {
+        try shell("mkdir \(scratch.path)/disk && mount -t tmpfs -o size=4m tmpfs \(scratch.path)/disk")
+        defer { _ = try? shell("umount \(scratch.path)/disk") }
         try shell("head -c 30000000 /dev/urandom > \(scratch.path)/content")
         var listed = LayerEntry.file("content").entry
         listed.kind = .file(size: 30_000_000)
-        let entries = [
-            LayerEntry(entry: listed, content: .file(try Directory(path: scratch.path), ContainerPath("content")))
-        ]
-        let full = try Descriptor(path: "/dev/full")
+        let content = ContentSource.file(try Directory(path: scratch.path), ContainerPath("content"))
         let error = #expect(throws: LayerError.self) {
-            try LayerWriter.begin(entries, blob: full.descriptor).finish()
+            try scratch.file("disk/blob") {
+                try LayerWriter.begin([LayerEntry(entry: listed, content: content)], blob: $0).finish()
+            }
         }
         #expect(error?.description == "cannot write the layer's blob: No space left on device")
     }
