@@ -6,7 +6,11 @@ import Store
 
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(name: .long, help: "The state directory (default: $SWBUILD_ROOT, else /var/lib/swbuild for root, $XDG_DATA_HOME/swbuild for others).")
+    @Option(
+        name: .long,
+        help:
+            "The state directory (default: $SWBUILD_ROOT, else /var/lib/swbuild for root, $XDG_DATA_HOME/swbuild for others)."
+    )
     var root: String?
 
     /// The state directory that options and environment name.

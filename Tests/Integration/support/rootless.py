@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 """Runs a command as an ordinary user with subordinate ids, whom the machine does not know.
 
-    rootless.py [--no-ids] COMMAND [ARGUMENT ...]     (as root)
+    rootless.py [OPTION ...] COMMAND [ARGUMENT ...]     (as root)
+
+    --no-ids       the user has no subordinate ids
+    --more-ids     the user has further ones, behind the usual
+    --hide FILE    the machine has no such program
+    --mount DIR    something is mounted at a directory
 
 The user exists in a mount namespace only, in which copies lie over /etc/passwd, /etc/group, /etc/subuid and
 /etc/subgid; the machine's files stay as they are. HOME and TMPDIR are a directory of the user's own, which is removed
-at the end. With --no-ids the user has no subordinate ids.
+at the end.
 """
+import argparse
 import ctypes
 import os
 import pathlib
@@ -19,6 +25,7 @@ import tempfile
 NAME, UID, GID = "swbuild-user", 54321, 54321
 IDS = 70000  # more than the 65536 that are usual, so that a test can tell whether ids end where they should
 FIRST = 700000
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
 CLONE_NEWNS = 0x20000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
@@ -47,18 +54,44 @@ def _lines_without_user(path: str) -> str:
     return "".join(f"{line}\n" for line in lines if line.split(":")[0] != NAME)
 
 
-def enter_mounts(home: pathlib.Path, has_ids: bool) -> None:
+def _make_reachable(paths: list[pathlib.Path]) -> None:
+    """Shows `paths` where they are although a directory above may be closed to others: it is emptied and opened.
+
+    The project, or an interpreter of root's own, may lie in somebody's home directory.
+    """
+    held = {}
+    for path in paths:
+        closed = next((above for above in reversed(path.parents) if not above.stat().st_mode & 0o001), None)
+        if closed is not None:
+            held[path] = (os.open(path, os.O_PATH), closed)
+    for closed in {closed for _, closed in held.values()}:
+        _check(_libc.mount(b"tmpfs", str(closed).encode(), b"tmpfs", 0, b"mode=755"), f"cover {closed}")
+    for path, (descriptor, _) in held.items():
+        path.mkdir(parents=True, exist_ok=True)
+        _check(_libc.mount(f"/proc/self/fd/{descriptor}".encode(), str(path).encode(), None, MS_BIND | MS_REC, None),
+               f"show {path}")
+        os.close(descriptor)
+
+
+def enter_mounts(home: pathlib.Path, options: argparse.Namespace) -> None:
     """Leaves the machine's mounts, and makes the user known."""
     scratch = home / "etc"
     scratch.mkdir(mode=0o755)
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
     _check(_libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "make the mounts private")
+    _make_reachable([pathlib.Path(sys.prefix).resolve(), PROJECT])
     user = f"{NAME}:x:{UID}:{GID}:a user of tests:{home}:/bin/sh\n"
     _lay_over("/etc/passwd", _lines_without_user("/etc/passwd") + user, scratch)
     _lay_over("/etc/group", _lines_without_user("/etc/group") + f"{NAME}:x:{GID}:\n", scratch)
-    ids = f"{NAME}:{FIRST}:{IDS}\n" if has_ids else ""
+    ids = "" if options.no_ids else f"{NAME}:{FIRST}:{IDS}\n"
+    if options.more_ids:
+        ids += f"{UID}:{FIRST + 2 * IDS}:1000\n"
     _lay_over("/etc/subuid", ids, scratch)
     _lay_over("/etc/subgid", ids, scratch)
+    for program in options.hide:
+        _lay_over(program, "", scratch)
+    for place in options.mount:
+        _check(_libc.mount(b"tmpfs", place.encode(), b"tmpfs", 0, None), f"mount at {place}")
 
 
 def become_user(home: pathlib.Path) -> None:
@@ -72,20 +105,22 @@ def become_user(home: pathlib.Path) -> None:
 
 
 def main(words: list[str]) -> int:
-    has_ids = True
-    if words[:1] == ["--no-ids"]:
-        has_ids, words = False, words[1:]
-    if not words:
-        print(__doc__, file=sys.stderr)
-        return 64
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-ids", action="store_true")
+    parser.add_argument("--more-ids", action="store_true")
+    parser.add_argument("--hide", action="append", default=[], metavar="FILE")
+    parser.add_argument("--mount", action="append", default=[], metavar="DIR")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args(words)
+    if not options.command:
+        parser.error("no command is given")
     home = pathlib.Path(tempfile.mkdtemp(prefix="rootless-"))
     try:
-        enter_mounts(home, has_ids)
+        enter_mounts(home, options)
         os.chown(home, UID, GID)
         for caught in (signal.SIGINT, signal.SIGTERM):
             signal.signal(caught, lambda *_: None)  # the command has them too, or is killed by its own end
-        child = subprocess.Popen(words, preexec_fn=lambda: become_user(home), start_new_session=False,
-                                 env=None)
+        child = subprocess.Popen(options.command, preexec_fn=lambda: become_user(home))
         status = child.wait()
         return status if status >= 0 else 128 - status
     finally:
