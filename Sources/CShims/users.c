@@ -46,6 +46,10 @@ int swb_join_user_namespace(const struct swb_holder *holder) {
     return setns(holder->pidfd, CLONE_NEWUSER) == 0 ? 0 : errno;
 }
 
+int swb_leave_user_namespace(void) {
+    return unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
+}
+
 void swb_release_user_namespace(const struct swb_holder *holder) {
     close(holder->release);
     while (waitpid(holder->pid, NULL, __WALL) < 0 && errno == EINTR) {

@@ -114,20 +114,11 @@ extension RunningStep {
     private borrowing func open(_ gate: borrowing Descriptor, maps: IDMaps) throws(SandboxError) {
         let process = process
         try Self.attempt(.idMap) { () throws(Errno) in
-            try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
-            try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+            try SmallFile.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
+            try SmallFile.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
         }
         var byte: UInt8 = 0
         guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.idMap, code: errno) }
-    }
-
-    private static func write(_ text: String, to path: String) throws(Errno) {
-        let number = Glibc.open(path, O_WRONLY | O_CLOEXEC)
-        guard number >= 0 else { throw Errno(rawValue: errno) }
-        let file = Descriptor(number)
-        var bytes = Array(text.utf8)
-        // The kernel takes a map in one piece or not at all.
-        guard Glibc.write(file.number, &bytes, bytes.count) == bytes.count else { throw Errno(rawValue: errno) }
     }
 }
 

@@ -156,7 +156,8 @@ extension Store {
         let options = ApplyOptions(
             form: .overlay(attributePrefix: form.attributePrefix),
             lower: lower,
-            devices: form.devices
+            devices: form.devices,
+            marksOwners: form.marksOwners
         )
         let read = try blob.withDescriptor { blob in
             try LayerReader.apply(blob, to: Directory(path: temporary), options: options)

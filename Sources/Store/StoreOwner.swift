@@ -25,6 +25,12 @@ public struct StoreOwner: Sendable {
         StoreOwner(form: .user, ids: ids, keeps: keeps)
     }
 
+    /// Root of a user namespace with one id, as a text tells which: owners are marks.
+    public static func singleID(_ ids: String) -> StoreOwner {
+        let text = "marks\n\(ids)"
+        return StoreOwner(form: .userWithMarkedOwners, ids: text) { $0 == text }
+    }
+
     /// An ordinary user, who can unpack nothing.
     public static let user = StoreOwner(form: .user, ids: "") { _ in true }
 

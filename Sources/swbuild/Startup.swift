@@ -6,14 +6,20 @@ import Store
 enum Startup {
     /// What this process may do to the machine: found out, and for an ordinary user's build changed, when it is first
     /// asked for, which must be at the very start of the program.
-    static let privilege: Privilege = {
+    static var privilege: Privilege { outcome.privilege }
+
+    /// Why there is one id alone, where the user was to have more.
+    static var shortfall: UserNamespaceError? { outcome.shortfall }
+
+    private static let outcome: (privilege: Privilege, shortfall: UserNamespaceError?) = {
         let now = Privilege.current()
-        guard case .user = now, needsOwners(CommandLine.arguments.dropFirst()) else { return now }
+        guard case .user = now, needsOwners(CommandLine.arguments.dropFirst()) else { return (now, nil) }
         do throws(UserNamespaceError) {
-            return .userNamespace(try UserNamespace.enter())
+            return (.userNamespace(try UserNamespace.enter()), nil)
         } catch {
             // Said when a step needs it: what only reads, or copies, goes on without.
-            return .user(error)
+            guard let maps = try? UserNamespace.enterAlone() else { return (.user(error), nil) }
+            return (.userNamespace(maps), error)
         }
     }()
 
@@ -21,6 +27,7 @@ enum Startup {
     static var storeOwner: StoreOwner {
         switch privilege {
         case .root: .machine
+        case .userNamespace(let ids) where ids.isSingle: .singleID(ids.text)
         case .userNamespace(let ids):
             .userNamespace(ids.text) { earlier in IDMaps(parsing: earlier).map(ids.keep) ?? false }
         case .user: .user

@@ -124,7 +124,8 @@ struct Exporter {
         switch store.form {
         case .trusted: try TreeWriter.write(rootEntries(), to: path)
         // What a user asked for is to be the user's: nobody could remove files of subordinate ids without swbuild.
-        case .user: try TreeWriter.write(rootEntries().map(\.ownedByRoot), to: path, devices: .leftOut)
+        case .user, .userWithMarkedOwners:
+            try TreeWriter.write(rootEntries().map(\.ownedByRoot), to: path, devices: .leftOut)
         }
     }
 

@@ -92,8 +92,10 @@ struct MountBuilder {
         }
         if let name = secret.environment { environment.append((name, String(decoding: value, as: UTF8.self))) }
         guard secret.isFile else { return }
+        // Where there is one id, everybody in the step is that one.
+        let (uid, gid) = runner.store.form.marksOwners ? (0, 0) : (secret.uid, secret.gid)
         place(
-            .file(contents: value, mode: secret.mode, uid: secret.uid, gid: secret.gid, readOnly: true),
+            .file(contents: value, mode: secret.mode, uid: uid, gid: gid, readOnly: true),
             at: target,
             isDirectory: false
         )
@@ -154,7 +156,7 @@ struct MountBuilder {
             guard !node.entry.path.isRoot else { return }
             entries.append(LayerEntry(entry: node.entry, content: try content(of: node, in: tree)))
         }
-        try TreeWriter.write(entries, to: directory, devices: runner.store.form.devices)
+        try TreeWriter.write(entries, to: directory, as: runner.store.form)
         return directory
     }
 
@@ -209,8 +211,9 @@ struct MountBuilder {
     }
 
     private func prepare(_ path: String, cache: MountSpec.Cache, seed: [LayerEntry]) throws {
-        if !seed.isEmpty { try TreeWriter.write(seed, to: path, devices: runner.store.form.devices) }
-        guard chown(path, cache.uid, cache.gid) == 0, chmod(path, mode_t(cache.mode)) == 0 else {
+        if !seed.isEmpty { try TreeWriter.write(seed, to: path, as: runner.store.form) }
+        try OwnerMark.set(.init(uid: cache.uid, gid: cache.gid), at: path, form: runner.store.form)
+        guard chmod(path, mode_t(cache.mode)) == 0 else {
             throw HostFileError("set the attributes of", path, code: errno)
         }
     }

@@ -9,7 +9,11 @@ import Synchronization
 /// Such a directory is the topmost lower one of a step's overlay: what is mounted there needs no change to the upper
 /// directory, so nothing has to be cleaned up after the step, and no layer shows a trace of it.
 final class MountPointStubs: Sendable {
+    private let form: OverlayForm
     private let made = Mutex<[[TreeEntry]: String]>([:])
+
+    init(form: OverlayForm) { self.form = form }
+
     /// What every step has mounted.
     static let systemMounts = ["/proc", "/sys", "/dev"]
 
@@ -27,8 +31,8 @@ final class MountPointStubs: Sendable {
         return try made.withLock { made in
             if let path = made[entries] { return path }
             let path = try work.makeDirectory("mount-points")
-            if let root = stack.lookup(.root)?.entry { try Self.setAttributes(root, at: path) }
-            try Self.create(entries, in: path)
+            if let root = stack.lookup(.root)?.entry { try setAttributes(root, at: path) }
+            try create(entries, in: path)
             made[entries] = path
             return path
         }
@@ -64,7 +68,7 @@ final class MountPointStubs: Sendable {
         return entries.keys.sorted().compactMap { entries[$0] }
     }
 
-    private static func create(_ entries: [TreeEntry], in root: String) throws {
+    private func create(_ entries: [TreeEntry], in root: String) throws {
         // The tree is new and nobody else's: joining its names is safe here.
         for entry in entries {
             let path = "\(root)\(entry.path)"
@@ -79,11 +83,12 @@ final class MountPointStubs: Sendable {
         for entry in entries.reversed() { try setAttributes(entry, at: "\(root)\(entry.path)") }
     }
 
-    private static func setAttributes(_ entry: TreeEntry, at path: String) throws {
+    private func setAttributes(_ entry: TreeEntry, at path: String) throws {
         var times = [timespec(), timespec()]
         times[0].tv_sec = Int(entry.modified)
         times[1].tv_sec = Int(entry.modified)
-        guard chown(path, entry.uid, entry.gid) == 0, chmod(path, mode_t(entry.mode)) == 0,
+        try OwnerMark.set(.init(uid: entry.uid, gid: entry.gid), at: path, form: form)
+        guard chmod(path, mode_t(entry.mode)) == 0,
             utimensat(AT_FDCWD, path, &times, 0) == 0
         else { throw HostFileError("set the attributes of", path, code: errno) }
     }

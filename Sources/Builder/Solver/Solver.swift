@@ -121,7 +121,8 @@ final class StepEnvironment: Sendable {
     let contexts: [ContextTree]
     let checks: CheckOptions
     let remotes: RemoteSources
-    let stubs = MountPointStubs()
+    let stubs: MountPointStubs
+    let supervisionFilters = SupervisionFilters()
     let trace: Trace
     let privilege: Privilege
 
@@ -142,6 +143,7 @@ final class StepEnvironment: Sendable {
         remotes = parts.remotes
         trace = parts.trace
         privilege = parts.privilege
+        stubs = MountPointStubs(form: store.form)
     }
 
     /// The time of directories and files that a step makes itself.

@@ -97,7 +97,9 @@ extension StepRunner {
         let setUp = environment.trace.start()
         let stack = try store.stack(base.chain)
         let user = try at(node.display.places.user) { try UserDatabase(in: stack).identity(step.user) }
-        if let ids = environment.privilege.idMaps { try at(node.display.places.user) { try user.check(ids) } }
+        if let ids = environment.privilege.idMaps, !store.form.marksOwners {
+            try at(node.display.places.user) { try user.check(ids) }
+        }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
         try mounts.add(step)
         let upper = try environment.work.makeDirectory("upper")
@@ -110,7 +112,7 @@ extension StepRunner {
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
                 upperDirectory: upper,
                 workDirectory: scratch,
-                userXattr: store.form == .user
+                userXattr: store.form != .trusted
             ),
             mounts: mounts.plan,
             hostname: step.hostname,
@@ -126,12 +128,27 @@ extension StepRunner {
         )
         plan.availableIDs = environment.privilege.idMaps
         plan.seccompDirectory = store.seccompDirectory
+        // Nobody else is there to be: the supervisor says otherwise.
+        if store.form.marksOwners { plan.credentials = .root }
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        try run(plan, diagnosis)
+        let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
+        try run(plan, diagnosis, supervisor)
         let (entries, rewritten) = try span(.diff) {
-            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
+            let directory = try Directory(path: upper)
+            let owners = StepOwners(
+                recorded: (supervisor?.owners ?? [:]).mapValues { OwnerMark.Owner(uid: $0.uid, gid: $0.gid) },
+                ofNewFiles: OwnerMark.Owner(uid: user.uid, gid: user.gid)
+            )
+            let found = try UpperDirectory.changesAndRewrites(
+                in: directory,
+                above: stack,
+                form: store.form,
+                owners: owners
+            )
+            if store.form.marksOwners { try UpperDirectory.markOwners(of: found.entries.map(\.entry), in: directory) }
+            return found
         }
         warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper)
@@ -146,7 +163,8 @@ extension StepRunner {
     /// The root directory of a fresh upper directory hides the one below: it must look the same.
     private func copyRootAttributes(of stack: LayerStack, to upper: String) throws {
         guard let root = stack.lookup(.root)?.entry else { return }
-        guard chown(upper, root.uid, root.gid) == 0, chmod(upper, mode_t(root.mode)) == 0 else {
+        try OwnerMark.set(.init(uid: root.uid, gid: root.gid), at: upper, form: store.form)
+        guard chmod(upper, mode_t(root.mode)) == 0 else {
             throw HostFileError("set the attributes of", upper, code: errno)
         }
     }
@@ -165,7 +183,11 @@ extension StepRunner {
         return result
     }
 
-    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis) throws {
+    private func run(
+        _ plan: SandboxPlan,
+        _ diagnosis: CommandDiagnosis,
+        _ supervisor: OwnershipSupervisor?
+    ) throws {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -175,9 +197,11 @@ extension StepRunner {
         let outcome: StepOutcome
         let began = environment.trace.start()
         do throws(SandboxError) {
-            outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
-                output.add(bytes, from: stream)
-            }
+            let supervisors = [supervisor].compactMap { $0 }
+            outcome = try plan.run(
+                cancellation: environment.cancellation,
+                supervision: environment.supervisionFilters.supervision(by: supervisors)
+            ) { stream, bytes in output.add(bytes, from: stream) }
         } catch {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }

@@ -22,6 +22,10 @@ int swb_hold_user_namespace(struct swb_holder *_Nonnull holder);
    setns(2) is behind _GNU_SOURCE, where Swift does not see it. */
 int swb_join_user_namespace(const struct swb_holder *_Nonnull holder);
 
+/* Makes this process, which must have one thread only, the only member of a new user namespace without maps. Returns 0
+   or an errno. */
+int swb_leave_user_namespace(void);
+
 /* Ends a holder and waits for it. */
 void swb_release_user_namespace(const struct swb_holder *_Nonnull holder);
 

@@ -45,6 +45,9 @@ extension IDMaps {
         return IDMaps(users: .init(parsing: users), groups: .init(parsing: groups))
     }
 
+    /// Whether there is no other user, or no other group, than root.
+    public var isSingle: Bool { users.isSingle || groups.isSingle }
+
     /// Both maps as text: equal for equal maps.
     public var text: String { "\(users.mapText)groups\n\(groups.mapText)" }
 
@@ -70,6 +73,8 @@ extension [IDMaps.Range] {
             return numbers.count == 3 ? .init(inside: numbers[0], outside: numbers[1], count: numbers[2]) : nil
         }
     }
+
+    fileprivate var isSingle: Bool { count == 1 && first?.count == 1 }
 
     /// Whether an id is mapped.
     public func contains(_ id: UInt32) -> Bool { outside(id) != nil }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// Small files of the system, such as those of procfs.
 enum SmallFile {
@@ -10,6 +11,15 @@ enum SmallFile {
         guard number >= 0 else { return nil }
         let file = Descriptor(number)
         return read(file)
+    }
+
+    /// Writes a file of procfs, which takes its content in one piece or not at all.
+    static func write(_ text: String, to path: String) throws(Errno) {
+        let number = open(path, O_WRONLY | O_CLOEXEC)
+        guard number >= 0 else { throw Errno(rawValue: errno) }
+        let file = Descriptor(number)
+        var bytes = Array(text.utf8)
+        guard Glibc.write(file.number, &bytes, bytes.count) == bytes.count else { throw Errno(rawValue: errno) }
     }
 
     /// What is left to read from a descriptor, at most a MiB of it.

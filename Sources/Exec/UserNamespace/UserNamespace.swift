@@ -33,6 +33,32 @@ public enum UserNamespace {
         return maps
     }
 
+    /// Makes this process root of a new user namespace that has no other id than the user's own.
+    ///
+    /// The process must have one thread only. Unlike with subordinate ids, no other program has to help.
+    /// - Returns: The maps of the namespace.
+    /// - Throws: ``UserNamespaceError``.
+    public static func enterAlone() throws(UserNamespaceError) -> IDMaps {
+        let (uid, gid) = (getuid(), getgid())
+        let maps = IDMaps(
+            users: SubordinateIDs.map(own: uid, lent: []),
+            groups: SubordinateIDs.map(own: gid, lent: [])
+        )
+        let failure = swb_leave_user_namespace()
+        guard failure == 0 else { throw .forbidden(Errno(rawValue: failure)) }
+        // user_namespaces(7): a process may map its own group only when no group can be given up any more.
+        for (file, text) in [
+            ("setgroups", "deny"), ("gid_map", maps.groups.mapText), ("uid_map", maps.users.mapText),
+        ] {
+            do throws(Errno) {
+                try SmallFile.write(text, to: "/proc/self/\(file)")
+            } catch {
+                throw .closed(error)
+            }
+        }
+        return maps
+    }
+
     private static func lent(
         _ file: String,
         to user: Account,

@@ -10,9 +10,10 @@ public enum UpperDirectory {
     public static func changes(
         in upper: Directory,
         above lower: LayerStack,
-        form: OverlayForm = .trusted
+        form: OverlayForm = .trusted,
+        owners: StepOwners = StepOwners()
     ) throws(LayerError) -> [LayerEntry] {
-        try changesAndRewrites(in: upper, above: lower, form: form).entries
+        try changesAndRewrites(in: upper, above: lower, form: form, owners: owners).entries
     }
 
     /// The same, and how many bytes belong to files of which owner or mode alone changed.
@@ -21,11 +22,30 @@ public enum UpperDirectory {
     public static func changesAndRewrites(
         in upper: Directory,
         above lower: LayerStack,
-        form: OverlayForm = .trusted
+        form: OverlayForm = .trusted,
+        owners: StepOwners = StepOwners()
     ) throws(LayerError) -> (entries: [LayerEntry], rewrittenBytes: Int64) {
-        var walk = UpperWalk(upper: upper, lower: lower, form: form)
+        var walk = UpperWalk(upper: upper, lower: lower, form: form, owners: owners)
         try walk.run()
         return (HardLinks.resolve(walk.changes), walk.rewrittenBytes)
+    }
+}
+
+extension UpperDirectory {
+    /// Writes on files of an upper directory whose they are, so that steps above can tell.
+    /// - Throws: ``LayerError`` when an attribute cannot be set.
+    public static func markOwners(of entries: [TreeEntry], in upper: Directory) throws(LayerError) {
+        for entry in entries where entry.uid != 0 || entry.gid != 0 {
+            switch entry.kind {
+            case .symlink, .fifo, .whiteout, .hardLink: continue
+            case .file, .directory, .characterDevice, .blockDevice: break
+            }
+            let mark = OwnerMark.attribute(for: OwnerMark.Owner(uid: entry.uid, gid: entry.gid))
+            try LayerError.wrapping { () throws(FileError) in
+                guard let parent = entry.path.parent else { return try upper.setExtendedAttribute(mark, on: []) }
+                try upper.directory(parent).setExtendedAttribute(mark, on: Array(entry.path.name))
+            }
+        }
     }
 }
 

@@ -4,14 +4,17 @@ struct UpperWalk {
     let lower: LayerStack
     /// How the overlay that made the directory was mounted.
     private let form: OverlayForm
+    /// What is known of owners, where marks say whose files are.
+    private let owners: StepOwners
     private(set) var changes: [Change] = []
     /// The bytes of files that are as they were below, but for owner and mode.
     private(set) var rewrittenBytes: Int64 = 0
 
-    init(upper: Directory, lower: LayerStack, form: OverlayForm) {
+    init(upper: Directory, lower: LayerStack, form: OverlayForm, owners: StepOwners) {
         self.upper = upper
         self.lower = lower
         self.form = form
+        self.owners = owners
     }
 
     mutating func run() throws(LayerError) {
@@ -22,8 +25,10 @@ struct UpperWalk {
         var root = before
         root.kind = .directory(opaque: false)
         root.mode = status.mode
-        root.uid = status.uid
-        root.gid = status.gid
+        let all = form.marksOwners ? try file { () throws(FileError) in try upper.extendedAttributes(.root) } : []
+        let owner = owner(OwnerMark.owner(in: all), status, before: before)
+        root.uid = owner.uid
+        root.gid = owner.gid
         guard root.mode != before.mode || root.uid != before.uid || root.gid != before.gid else { return }
         root.modified = status.modified.seconds
         append(root, isUnchanged: false)
@@ -67,6 +72,8 @@ struct UpperWalk {
         }
         guard var entry = try node.entry(attributes: marks.others) else { return false }
         if let device = marks.device, status.kind == .file { entry.kind = device }
+        let isOfSameKind = found.map { Self.haveSameKind($0.entry.kind, entry.kind) } ?? false
+        setOwner(of: &entry, marks, status, before: isOfSameKind ? found?.entry : nil)
         let isUnchanged = try found.map { (below) throws(LayerError) in try isSame(entry, node, as: below) } ?? false
         let hasMoreNames = status.linkCount > 1
         // Also where it has got a further name: the layer then holds that name alone, as other builders have it.
@@ -93,7 +100,8 @@ struct UpperWalk {
         let inner = below.flatMap { lower.view(of: node.path, in: $0) }
         // A directory that was made new is marked too; the mark says something only where it hides something.
         let isOpaque = marks.isOpaque && inner.map { lower.hasChildren(in: $0) } ?? false
-        let entry = node.entry(kind: .directory(opaque: isOpaque), attributes: marks.others)
+        var entry = node.entry(kind: .directory(opaque: isOpaque), attributes: marks.others)
+        setOwner(of: &entry, marks, node.status, before: found.flatMap { $0.entry.isDirectory ? $0.entry : nil })
         let opened = try file { () throws(FileError) in try node.directory.directory(ContainerPath(clean: node.name)) }
         let isAnyListed = try collect(in: opened, node.path, below: marks.isOpaque ? nil : inner)
         if !isAnyListed, !isOpaque, let before = found?.entry, before.isDirectory,
@@ -104,6 +112,34 @@ struct UpperWalk {
         }
         append(entry, isUnchanged: false)
         return true
+    }
+
+    private func owner(
+        _ mark: OwnerMark.Owner?,
+        _ status: FileStatus,
+        before: TreeEntry?
+    ) -> OwnerMark.Owner {
+        guard form.marksOwners else { return OwnerMark.Owner(uid: status.uid, gid: status.gid) }
+        return owners.owner(mark, status, before: before)
+    }
+
+    private func setOwner(
+        of entry: inout TreeEntry,
+        _ marks: OverlayMarks,
+        _ status: FileStatus,
+        before: TreeEntry?
+    ) {
+        let owner = owner(marks.owner, status, before: before)
+        entry.uid = owner.uid
+        entry.gid = owner.gid
+    }
+
+    private static func haveSameKind(_ left: TreeEntry.Kind, _ right: TreeEntry.Kind) -> Bool {
+        switch (left, right) {
+        case (.file, .file), (.hardLink, .file), (.symlink, .symlink), (.fifo, .fifo): true
+        case (.characterDevice, .characterDevice), (.blockDevice, .blockDevice): true
+        default: false
+        }
     }
 
     private mutating func append(_ entry: TreeEntry, isUnchanged: Bool, identity status: FileStatus? = nil) {
@@ -195,11 +231,14 @@ private struct OverlayMarks {
     private(set) var isWhiteout = false
     /// The device node that a placeholder stands for.
     private(set) var device: TreeEntry.Kind?
+    /// Whose the file would be.
+    private(set) var owner: OwnerMark.Owner?
     private(set) var others: [ExtendedAttribute] = []
 
     /// Marks of the other form are none: a step can set `user.overlay.*` on the files of a mount that does not heed it.
     init(_ attributes: [ExtendedAttribute], _ form: OverlayForm, on node: UpperNode) throws(LayerError) {
         if form.devices == .placeholders { device = DeviceMark.kind(in: attributes) }
+        if form.marksOwners { owner = OwnerMark.owner(in: attributes) }
         let prefix = form.attributePrefix.utf8
         for attribute in attributes {
             guard attribute.name.starts(with: prefix) else {

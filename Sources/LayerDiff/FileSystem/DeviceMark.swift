@@ -2,14 +2,15 @@
 ///
 /// Steps may rename, remove or change the placeholder as they could the node: the mark goes with it, and so does the
 /// node in the layer. The attribute never gets into a layer, and none is taken from one.
-enum DeviceMark {
+public enum DeviceMark {
     /// How the names of swbuild's own attributes begin.
     static let ownPrefix = "user.swbuild."
 
-    private static let name = ownPrefix + "device"
+    /// The attribute's name.
+    public static let name = ownPrefix + "device"
 
     /// The mark for a device; `nil` for whatever is none.
-    static func attribute(for kind: TreeEntry.Kind) -> ExtendedAttribute? {
+    public static func attribute(for kind: TreeEntry.Kind) -> ExtendedAttribute? {
         switch kind {
         case .characterDevice(let major, let minor): ExtendedAttribute(name, "c \(major) \(minor)")
         case .blockDevice(let major, let minor): ExtendedAttribute(name, "b \(major) \(minor)")
@@ -19,8 +20,12 @@ enum DeviceMark {
 
     /// The device that one of these attributes marks, if one does.
     static func kind(in attributes: [ExtendedAttribute]) -> TreeEntry.Kind? {
-        guard let mark = attributes.first(where: { $0.name.elementsEqual(name.utf8) }) else { return nil }
-        let fields = mark.value.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+        attributes.first { $0.name.elementsEqual(name.utf8) }.flatMap { kind(of: $0.value) }
+    }
+
+    /// The device that a mark's value means.
+    public static func kind(of value: [UInt8]) -> TreeEntry.Kind? {
+        let fields = value.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
         guard fields.count == 3, let major = UInt32(fields[1]), let minor = UInt32(fields[2]),
             major != 0 || minor != 0
         else { return nil }

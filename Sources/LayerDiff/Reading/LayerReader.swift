@@ -45,6 +45,8 @@ public struct ApplyOptions: Sendable {
     public var limits: LayerLimits
     /// What becomes of device nodes.
     public var devices: DevicePolicy
+    /// Whether owners are written on files as marks.
+    public var marksOwners: Bool
     /// Whether this is done in a user namespace, which may not set attributes that the host's security modules read.
     var isUnprivileged: Bool { devices == .placeholders || devices == .leftOut }
 
@@ -53,12 +55,14 @@ public struct ApplyOptions: Sendable {
         form: Form,
         lower: LayerStack? = nil,
         limits: LayerLimits = LayerLimits(),
-        devices: DevicePolicy = .refused
+        devices: DevicePolicy = .refused,
+        marksOwners: Bool = false
     ) {
         self.form = form
         self.lower = lower
         self.limits = limits
         self.devices = devices
+        self.marksOwners = marksOwners
     }
 }
 

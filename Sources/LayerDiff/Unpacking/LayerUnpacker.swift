@@ -11,7 +11,11 @@ final class LayerUnpacker {
 
     init(_ root: Directory, options: ApplyOptions) {
         self.options = options
-        nodes = NodeMaker(root, isUnprivileged: options.isUnprivileged)
+        nodes = NodeMaker(
+            root,
+            isUnprivileged: options.isUnprivileged,
+            marksOwners: options.marksOwners
+        )
         record = LayerRecord(limits: options.limits, lower: options.lower)
     }
 

@@ -17,13 +17,15 @@ final class NodeMaker {
 
     let root: Directory
     private let isUnprivileged: Bool
+    private let marksOwners: Bool
     private var parent: (path: ContainerPath, directory: Directory)?
     private var directoryTimes: [(path: ContainerPath, modified: Int64)] = []
 
     /// Makes nodes beneath `root`; in a user namespace, what it may not set is left out.
-    init(_ root: Directory, isUnprivileged: Bool = false) {
+    init(_ root: Directory, isUnprivileged: Bool = false, marksOwners: Bool = false) {
         self.root = root
         self.isUnprivileged = isUnprivileged
+        self.marksOwners = marksOwners
     }
 
     // MARK: parents
@@ -105,7 +107,7 @@ final class NodeMaker {
 
     /// Gives a written file its attributes.
     func complete(_ file: FileOutput, _ spot: Spot, _ entry: TreeEntry) throws(FileError) {
-        guard fchown(file.raw, entry.uid, entry.gid) == 0 else { throw ownerFailure(spot, entry) }
+        guard marksOwners || fchown(file.raw, entry.uid, entry.gid) == 0 else { throw ownerFailure(spot, entry) }
         guard fchmod(file.raw, mode_t(entry.mode)) == 0 else { throw failure("set the mode of", spot) }
         try setAttributes(spot, entry)
         var times = [
@@ -184,7 +186,8 @@ final class NodeMaker {
     private func setOwnerAndMode(_ spot: Spot, _ entry: TreeEntry) throws(FileError) {
         let flags = AT_SYMLINK_NOFOLLOW | CInt(CSHIMS_AT_EMPTY_PATH)
         let directory = spot.directory.rawDescriptor
-        guard withCString(spot.name, { fchownat(directory, $0, entry.uid, entry.gid, flags) }) == 0 else {
+        guard marksOwners || withCString(spot.name, { fchownat(directory, $0, entry.uid, entry.gid, flags) }) == 0
+        else {
             throw ownerFailure(spot, entry)
         }
         switch entry.kind {
@@ -198,12 +201,22 @@ final class NodeMaker {
     }
 
     private func setAttributes(_ spot: Spot, _ entry: TreeEntry) throws(FileError) {
-        for attribute in entry.attributes {
+        for attribute in entry.attributes + ownerMark(of: entry) {
             do throws(FileError) {
                 try spot.directory.setExtendedAttribute(attribute, on: spot.name)
             } catch {
                 guard isUnprivileged, error.errno == .notPermitted, attribute.isOfSecurityModule else { throw error }
             }
+        }
+    }
+
+    /// Links and pipes take no marks: the layer's index knows whose they are.
+    private func ownerMark(of entry: TreeEntry) -> [ExtendedAttribute] {
+        guard marksOwners else { return [] }
+        switch entry.kind {
+        case .symlink, .fifo, .whiteout, .hardLink: return []
+        case .file, .directory, .characterDevice, .blockDevice:
+            return [OwnerMark.attribute(for: OwnerMark.Owner(uid: entry.uid, gid: entry.gid))]
         }
     }
 

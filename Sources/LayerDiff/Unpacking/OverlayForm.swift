@@ -6,12 +6,17 @@ public enum OverlayForm: Sendable, Hashable {
     case trusted
     /// In a user namespace: overlayfs keeps its marks in `user.overlay.*`, and placeholders stand for device nodes.
     case user
+    /// In a user namespace with one id: as `user`, and owners are kept in marks.
+    case userWithMarkedOwners
+
+    /// Whether owners are written on files as marks: there is nobody to give them to.
+    public var marksOwners: Bool { self == .userWithMarkedOwners }
 
     /// How the names of overlayfs's own attributes begin.
     public var attributePrefix: String {
         switch self {
         case .trusted: "trusted.overlay."
-        case .user: "user.overlay."
+        case .user, .userWithMarkedOwners: "user.overlay."
         }
     }
 
@@ -19,7 +24,7 @@ public enum OverlayForm: Sendable, Hashable {
     public var devices: DevicePolicy {
         switch self {
         case .trusted: .made
-        case .user: .placeholders
+        case .user, .userWithMarkedOwners: .placeholders
         }
     }
 }

@@ -3,17 +3,29 @@ import SystemPackage
 
 /// Writes entries as files of a directory.
 public enum TreeWriter {
+    /// Makes a tree in an empty directory as unpacked layers are made: with devices and owners, or what stands for them.
+    /// - Throws: ``LayerError`` when a content cannot be read or something cannot be made.
+    public static func write(
+        _ entries: [LayerEntry],
+        to directory: String,
+        as form: OverlayForm
+    ) throws(LayerError) {
+        try write(entries, to: directory, devices: form.devices, marksOwners: form.marksOwners)
+    }
+
     /// Makes a tree of `entries` (in any order) in an empty directory, by way of a nameless tar beside it: unpacking is
     /// the one place that knows how to set every attribute in the right order.
     /// - Parameters:
     ///   - entries: What is to be there.
     ///   - directory: The path of the empty directory.
     ///   - devices: What becomes of device nodes.
+    ///   - marksOwners: Whether owners are written on files as marks.
     /// - Throws: ``LayerError`` when a content cannot be read or something cannot be made.
     public static func write(
         _ entries: [LayerEntry],
         to directory: String,
-        devices: DevicePolicy = .made
+        devices: DevicePolicy = .made,
+        marksOwners: Bool = false
     ) throws(LayerError) {
         let name = "\(directory)/.swbuild-\(UInt64.random(in: 0...UInt64.max))"
         let raw = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
@@ -33,7 +45,7 @@ public enum TreeWriter {
             _ = try LayerReader.apply(
                 tar.fileDescriptor,
                 to: target,
-                options: ApplyOptions(form: .flat, devices: devices)
+                options: ApplyOptions(form: .flat, devices: devices, marksOwners: marksOwners)
             )
         }
     }

@@ -62,6 +62,7 @@ struct BuildCommand: AsyncParsableCommand {
         do {
             var request = try makeRequest()
             let store = try global.openStore()
+            if let reason = Startup.shortfall { reporter.sink.emit(.note(Self.oneIDNote(reason))) }
             let cancellation = Cancellation()
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
@@ -91,6 +92,10 @@ struct BuildCommand: AsyncParsableCommand {
             reporter.reportFindings()
             return status
         }
+    }
+
+    private static func oneIDNote(_ reason: UserNamespaceError) -> String {
+        "note: steps have your own id alone, and the owners of files are kept as attributes beside them: \(reason)"
     }
 
     private var logger: Logger {

@@ -1,0 +1,258 @@
+import CShims
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// Does for a step in a user namespace what the kernel refuses there: device nodes, and owners that are not mapped.
+///
+/// What a file cannot be is written on it as a mark, from which the layer is made. Symbolic links and pipes take no
+/// marks: their owners are recorded here, by inode.
+public final class OwnershipSupervisor: CallSupervisor {
+    /// What is done for the step.
+    public struct Scope: Sendable, Hashable {
+        /// Whether owners are marks: one id alone is mapped.
+        public var marksOwners: Bool
+        /// Whether device nodes may be made.
+        public var makesDevices: Bool
+        /// Whether there may be placeholders of device nodes that the step is to see as devices.
+        public var showsDevices: Bool
+        /// The user that the step would be.
+        public var credentials: Credentials
+
+        /// A scope of these parts.
+        public init(marksOwners: Bool, makesDevices: Bool, showsDevices: Bool, credentials: Credentials) {
+            self.marksOwners = marksOwners
+            self.makesDevices = makesDevices
+            self.showsDevices = showsDevices
+            self.credentials = credentials
+        }
+    }
+
+    private let scope: Scope
+    private let marks: FileMarks
+    private let processes: PretendedCredentials
+    private let recorded = Mutex<[UInt64: FileOwner]>([:])
+
+    /// A supervisor for one step.
+    public init(_ scope: Scope, marks: FileMarks) {
+        self.scope = scope
+        self.marks = marks
+        processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
+    }
+
+    /// The owners of links and pipes that the step changed, by inode of the upper directory.
+    public var owners: [UInt64: FileOwner] { recorded.withLock { $0 } }
+
+    /// What every step of this scope is asked about.
+    public static func traps(_ scope: Scope) -> [CallTrap] {
+        var names = scope.makesDevices ? ["mknod", "mknodat"] : []
+        if scope.showsDevices { names += statNames }
+        if scope.marksOwners { names += ownerNames + PretendedCredentials.names }
+        return names.isEmpty ? [] : [CallTrap(names)]
+    }
+
+    private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
+    private static let statNames = ["stat", "lstat", "fstat", "newfstatat", "statx"]
+
+    /// The same.
+    public var traps: [CallTrap] { Self.traps(scope) }
+
+    /// Without it, device nodes are refused as the kernel refuses them; owners must be heard of.
+    public func mayRunUnsupervised(_ error: Errno) -> Bool { !scope.marksOwners }
+
+    /// Answers one of the calls.
+    public func answer(_ call: borrowing TrappedCall) -> CallAnswer {
+        let files = CallerFiles(thread: call.thread)
+        let words = call.arguments
+        do throws(Errno) {
+            switch call.name {
+            case "mknod": return try makeNode(call, files, AT_FDCWD, path: words[0], mode: words[1], device: words[2])
+            case "mknodat":
+                let directory = Self.int(words[0])
+                return try makeNode(call, files, directory, path: words[1], mode: words[2], device: words[3])
+            case let name where Self.ownerNames.contains(name): return try changeOwner(call, files)
+            case let name where Self.statNames.contains(name):
+                return call.isNative ? try status(call, files) : .proceed
+            default: return scope.marksOwners ? processes.answer(call) : .proceed
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static func int(_ word: UInt64) -> CInt { CInt(truncatingIfNeeded: word) }
+    private static func id(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
+}
+
+// MARK: - Owners
+
+extension OwnershipSupervisor {
+    private func changeOwner(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
+        let words = call.arguments
+        let ids: (UInt64, UInt64)
+        let file: Descriptor
+        switch call.name {
+        case "fchown", "fchown32":
+            file = try files.file(Self.int(words[0]))
+            ids = (words[1], words[2])
+        case "fchownat":
+            let flags = Self.int(words[4])
+            guard let path = files.path(at: words[1]) else { throw .badAddress }
+            if path.isEmpty, flags & CInt(CSHIMS_AT_EMPTY_PATH) != 0 {
+                file = try files.file(Self.int(words[0]))
+            } else {
+                let follows = flags & AT_SYMLINK_NOFOLLOW == 0
+                file = try files.file(path, from: Self.int(words[0]), followsLast: follows)
+            }
+            ids = (words[2], words[3])
+        default:
+            guard let path = files.path(at: words[0]) else { throw .badAddress }
+            file = try files.file(path, from: AT_FDCWD, followsLast: call.name.hasPrefix("chown"))
+            ids = (words[1], words[2])
+        }
+        guard call.isWaiting else { return .failure(.interrupted) }
+        guard processes.mayAct(call.thread, with: .chown) else { return .failure(.notPermitted) }
+        try setOwner(file, uid: Self.id(ids.0), gid: Self.id(ids.1), isInRoot: files.isInRoot)
+        return .value(0)
+    }
+
+    /// -1 leaves an id as it is, as in chown(2).
+    private func setOwner(
+        _ file: borrowing Descriptor,
+        uid: UInt32,
+        gid: UInt32,
+        isInRoot: (UInt64) -> Bool
+    ) throws(Errno) {
+        var status = cshims_status()
+        guard cshims_status(file.number, "", &status) == 0 else { throw .badFileDescriptor }
+        // The kernel does what a change of owner does besides: it takes set-user-ID bits and capabilities away.
+        let flags = CInt(CSHIMS_AT_EMPTY_PATH)
+        let done = fchownat(file.number, "", uid == .max ? .max : 0, gid == .max ? .max : 0, flags)
+        guard done == 0 else { throw Errno(rawValue: errno) }
+        let kind = mode_t(status.mode) & S_IFMT
+        let takesMarks = kind == S_IFREG || kind == S_IFDIR
+        let unchanged = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
+        // After the change: what was in a lower layer has got the inode of the upper one by now.
+        _ = cshims_status(file.number, "", &status)
+        let (inode, recorded) = (status.inode, recorded.withLock { $0[status.inode] })
+        var owner = (takesMarks ? markedOwner(file) : recorded) ?? (takesMarks ? unchanged : .root)
+        if uid != .max { owner.uid = uid }
+        if gid != .max { owner.gid = gid }
+        guard takesMarks else {
+            if isInRoot(status.device) { self.recorded.withLock { $0[inode] = owner } }
+            return
+        }
+        let mark = marks.owner(owner)
+        let result = mark.value.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { swb_set_attribute(file.number, mark.name, $0, bytes.count) } ?? 0
+        }
+        guard result == 0 else { throw Errno(rawValue: -result) }
+    }
+
+    private func markedOwner(_ file: borrowing Descriptor) -> FileOwner? {
+        Self.attribute(marks.owner(.root).name, of: file).flatMap(marks.readOwner)
+    }
+
+    private static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
+        var length = 0
+        let number = file.number
+        let value = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
+            length = swb_get_attribute(number, name, buffer.baseAddress, buffer.count)
+            count = max(0, length)
+        }
+        return length >= 0 ? value : nil
+    }
+}
+
+// MARK: - Device nodes
+
+extension OwnershipSupervisor {
+    private func makeNode(
+        _ call: borrowing TrappedCall,
+        _ files: CallerFiles,
+        _ directory: CInt,
+        path address: UInt64,
+        mode: UInt64,
+        device word: UInt64
+    ) throws(Errno) -> CallAnswer {
+        let mode = mode_t(truncatingIfNeeded: mode)
+        let kind = mode & S_IFMT
+        // mknod(2) takes the number as the kernel's new_encode_dev makes it.
+        let (major, minor) = (UInt32(word >> 8 & 0xfff), UInt32(word & 0xff | word >> 12 & 0xfff00))
+        guard kind == S_IFCHR || kind == S_IFBLK, major != 0 || minor != 0 else { return .proceed }
+        guard processes.mayAct(call.thread, with: [.mknod, .dacOverride]) else { return .failure(.notPermitted) }
+        guard let path = files.path(at: address), !path.isEmpty else { throw .noSuchFileOrDirectory }
+        let (parent, name) = Self.split(path)
+        let place = try files.file(parent, from: directory, followsLast: true)
+        guard call.isWaiting else { return .failure(.interrupted) }
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let text = name.map { CChar(bitPattern: $0) } + [0]
+        let number = openat(place.number, text, flags, 0o600)
+        guard number >= 0 else { throw Errno(rawValue: errno) }
+        let file = Descriptor(number)
+        let block = kind == S_IFBLK
+        let mark = marks.device(FileMarks.Device(isBlockDevice: block, major: major, minor: minor))
+        let result = mark.value.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { swb_set_attribute(file.number, mark.name, $0, bytes.count) } ?? 0
+        }
+        if result != 0 { _ = unlinkat(place.number, text, 0) }
+        guard result == 0, fchmod(file.number, mode & 0o7777 & ~processes.mask(of: call.thread)) == 0 else {
+            throw Errno(rawValue: result != 0 ? -result : errno)
+        }
+        return .value(0)
+    }
+
+    /// The directory and the last name of a path.
+    private static func split(_ path: [UInt8]) -> (parent: [UInt8], name: [UInt8]) {
+        guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8(ascii: ".")], path) }
+        return (slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash]), Array(path[(slash + 1)...]))
+    }
+
+    /// Says of a placeholder that it is a device; everything else is the kernel's to tell.
+    private func status(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
+        let words = call.arguments
+        guard let file = try? statFile(call, files), call.isWaiting,
+            let value = Self.attribute(marks.device(.init(isBlockDevice: false, major: 0, minor: 0)).name, of: file),
+            let device = marks.readDevice(value)
+        else { return .proceed }
+        let kind = UInt32(device.isBlockDevice ? S_IFBLK : S_IFCHR)
+        let result: CInt
+        switch call.name {
+        case "statx":
+            let mask = Self.id(words[3])
+            result = swb_write_statx(
+                call.thread,
+                words[4],
+                file.number,
+                mask,
+                kind,
+                device.major,
+                device.minor
+            )
+        default:
+            let address = call.name == "newfstatat" ? words[2] : words[1]
+            result = swb_write_stat(call.thread, address, file.number, kind, device.major, device.minor)
+        }
+        guard result == 0 else { throw Errno(rawValue: -result) }
+        return .value(0)
+    }
+
+    private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {
+        let words = call.arguments
+        switch call.name {
+        case "fstat": return try files.file(Self.int(words[0]))
+        case "stat", "lstat":
+            guard let path = files.path(at: words[0]) else { throw .badAddress }
+            return try files.file(path, from: AT_FDCWD, followsLast: call.name == "stat")
+        default:
+            guard let path = files.path(at: words[1]) else { throw .badAddress }
+            let flags = Self.int(call.name == "statx" ? words[2] : words[3])
+            if path.isEmpty, flags & CInt(CSHIMS_AT_EMPTY_PATH) != 0 { return try files.file(Self.int(words[0])) }
+            return try files.file(
+                path,
+                from: Self.int(words[0]),
+                followsLast: flags & AT_SYMLINK_NOFOLLOW == 0
+            )
+        }
+    }
+}
