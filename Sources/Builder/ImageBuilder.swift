@@ -51,9 +51,7 @@ public struct ImageBuilder: Sendable {
         defer { withExtendedLifetime(hold) {} }
         let plan = try trace.span(.planning) { try self.plan(request, checks) }
         trace.nameSteps(plan.graph.nodes.map(\.display.name))
-        for warning in plan.warnings {
-            progress.emit(.note((["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")))
-        }
+        for warning in plan.warnings { progress.emit(.warning(warning)) }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
         // What was brought here for this build has new files each time: there is nothing to remember of them.
