@@ -13,6 +13,7 @@ public struct ImageBuilder: Sendable {
     private let cancellation: Cancellation
     private let logger: Logger
     private let trace: Trace
+    private let privilege: Privilege
 
     /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
     ///
@@ -22,8 +23,10 @@ public struct ImageBuilder: Sendable {
         progress: any ProgressSink,
         cancellation: Cancellation,
         logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() },
-        trace: Trace = .off
+        trace: Trace = .off,
+        privilege: Privilege = .current()
     ) {
+        self.privilege = privilege
         self.logger = logger
         self.trace = trace
         self.store = store
@@ -79,7 +82,8 @@ public struct ImageBuilder: Sendable {
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
-                trace: trace
+                trace: trace,
+                privilege: privilege
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)

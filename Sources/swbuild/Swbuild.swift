@@ -7,6 +7,8 @@ enum Main {
     ///
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
+        // First of all: a process enters a user namespace while it has one thread.
+        _ = Startup.privilege
         Signals.block()
         Signals.watch()
         let done = DispatchSemaphore(value: 0)

@@ -122,9 +122,7 @@ public struct ContextListing: Sendable {
         )
     }
 
-    /// Root may read everything; others are asked for.
     private func isReadable(_ file: ContainerPath) -> Bool {
-        if geteuid() == 0 { return true }
         let name = Array(path.utf8) + [UInt8(ascii: "/")] + file.bytes + [0]
         return name.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return false }

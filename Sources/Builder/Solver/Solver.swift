@@ -123,6 +123,7 @@ final class StepEnvironment: Sendable {
     let remotes: RemoteSources
     let stubs = MountPointStubs()
     let trace: Trace
+    let privilege: Privilege
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
         self.store = store
@@ -140,6 +141,7 @@ final class StepEnvironment: Sendable {
         checks = parts.checks
         remotes = parts.remotes
         trace = parts.trace
+        privilege = parts.privilege
     }
 
     /// The time of directories and files that a step makes itself.
@@ -162,6 +164,7 @@ final class StepEnvironment: Sendable {
         var checks: CheckOptions
         var remotes: RemoteSources
         var trace: Trace
+        var privilege: Privilege
     }
 }
 

@@ -4,5 +4,6 @@
 #include "cshims_curl.h"
 #include "cshims_files.h"
 #include "cshims_spawn.h"
+#include "cshims_users.h"
 
 #endif

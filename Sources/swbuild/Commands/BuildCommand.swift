@@ -80,7 +80,8 @@ struct BuildCommand: AsyncParsableCommand {
                 progress: reporter.sink,
                 cancellation: cancellation,
                 logger: logger,
-                trace: trace
+                trace: trace,
+                privilege: Startup.privilege
             )
             let built = try await builder.build(request)
             reporter.finish()
