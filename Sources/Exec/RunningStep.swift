@@ -7,6 +7,7 @@ struct RunningStep: ~Copyable {
     private let process: pid_t
     private let processDescriptor: Descriptor
     private let readers: Readers
+    private let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.
@@ -16,10 +17,12 @@ struct RunningStep: ~Copyable {
         let reports: Descriptor
     }
 
-    private init(process: pid_t, descriptor: consuming Descriptor, readers: consuming Readers) {
+    private init(process: pid_t, descriptor: consuming Descriptor, readers: consuming Readers, listener: CallListener?)
+    {
         self.process = process
         processDescriptor = descriptor
         self.readers = readers
+        self.listener = listener
     }
 
     deinit {
@@ -38,7 +41,7 @@ struct RunningStep: ~Copyable {
 
 extension RunningStep {
     /// Starts a step.
-    static func start(_ plan: LoweredPlan) throws(SandboxError) -> RunningStep {
+    static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
         let output = try pipe()
         let error = try pipe()
         let report = try pipe()
@@ -49,6 +52,7 @@ extension RunningStep {
         _ = fcntl(gate.reader.number, F_SETFL, 0)
         let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
+        let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
 
         var lowered = plan.lowered
         lowered.standard_output = output.writer.number
@@ -57,6 +61,7 @@ extension RunningStep {
         lowered.parent = parent.number
         lowered.gate = plan.plan.idMaps == nil ? -1 : gate.reader.number
         lowered.cgroup = cgroup.number
+        lowered.supervisor = channel.remote.number
         var process: pid_t = -1
         var descriptor: CInt = -1
         let failure = swb_spawn(&lowered, &process, &descriptor)
@@ -68,7 +73,8 @@ extension RunningStep {
                 standardOutput: output.reader,
                 standardError: error.reader,
                 reports: report.reader
-            )
+            ),
+            listener: channel.listener
         )
         if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
         return step
@@ -145,6 +151,7 @@ extension RunningStep {
         let streams: [OutputStream] = [.standardOutput, .standardError]
         var polled = [
             readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+            listener?.descriptor ?? -1,
         ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
@@ -156,6 +163,10 @@ extension RunningStep {
             if cancellation.isCancelled {
                 kill()
                 polled[3].fd = -1
+            }
+            if let listener, polled[4].revents != 0 {
+                listener.serve(polled[4].revents)
+                polled[4].fd = listener.descriptor
             }
             for (index, stream) in streams.enumerated() where polled[index].revents != 0 {
                 switch Self.read(polled[index].fd, into: buffer) {
