@@ -87,7 +87,7 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
-    int gate;   // -1: no user namespace, so nothing to wait for
+    int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
