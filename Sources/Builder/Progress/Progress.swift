@@ -8,7 +8,8 @@ public enum ProgressEvent: Sendable {
     case missed(step: Int, reason: String)
     /// A piece of a step's output, whole lines without their line ends.
     case output(step: Int, line: String)
-    case finished(step: Int, cached: Bool, seconds: Double)
+    /// A step is done; `usage` is that of its command, where one ran.
+    case finished(step: Int, cached: Bool, seconds: Double, usage: StepUsage?)
     case failed(step: Int, message: String)
     /// What a check of the build file found.
     case finding(Finding)

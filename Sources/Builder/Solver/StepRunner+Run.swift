@@ -129,12 +129,12 @@ extension StepRunner {
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        try run(plan, diagnosis)
+        let usage = try run(plan, diagnosis)
         let (entries, rewritten) = try span(.diff) {
             try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
         }
         warn(ofRewritten: rewritten)
-        return Produced(entries: entries, upper: upper)
+        return Produced(entries: entries, upper: upper, usage: usage)
     }
 
     private func warn(ofRewritten bytes: Int64) {
@@ -165,7 +165,7 @@ extension StepRunner {
         return result
     }
 
-    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis) throws {
+    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis) throws -> StepUsage {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -174,11 +174,14 @@ extension StepRunner {
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
-        do throws(SandboxError) {
-            outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
+        do {
+            outcome = try plan.run(
+                below: environment.cgroups,
+                cancellation: environment.cancellation
+            ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
-        } catch {
+        } catch let error as SandboxError {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
@@ -203,6 +206,10 @@ extension StepRunner {
             )
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+        for note in LimitNotes(limits: environment.sandbox.limits, outcome: outcome).all {
+            environment.progress.emit(.note("warning: step \(id.index + 1) ended well, but \(note)"))
+        }
+        return StepUsage(outcome)
     }
 }
 
@@ -210,11 +217,14 @@ extension StepRunner {
     /// Notes when the sandbox was made, its command ran, and it was taken down.
     private func trace(_ outcome: StepOutcome, since began: Moment) {
         let (trace, step) = (environment.trace, id.index)
-        guard let period = outcome.period else { return trace.end(.command, step: step, since: began) }
+        let usage = StepUsage(outcome)
+        guard let period = outcome.period else {
+            return trace.end(.command, step: step, since: began, usage: usage)
+        }
         let start = Moment(nanoseconds: period.lowerBound)
         let end = Moment(nanoseconds: period.upperBound)
         trace.end(.sandbox, step: step, since: began, at: start)
-        trace.end(.command, step: step, since: start, at: end)
+        trace.end(.command, step: step, since: start, at: end, usage: usage)
         trace.end(.tearDown, step: step, since: end)
     }
 }

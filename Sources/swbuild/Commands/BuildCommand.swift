@@ -15,6 +15,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var limits: BuildLimitOptions
     @OptionGroup var call: CallOptions
 
     @Flag(name: .long, help: "Runs every step, whatever the cache has.")
@@ -109,6 +110,7 @@ struct BuildCommand: AsyncParsableCommand {
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         try sandbox.fill(&request, in: Console.workingDirectory)
+        try limits.fill(&request)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {

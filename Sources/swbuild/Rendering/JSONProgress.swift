@@ -13,11 +13,8 @@ final class JSONProgress: ProgressSink {
                 ["event": .string("missed"), "step": .integer(Int64(step + 1)), "reason": .string(reason)]
             case .output(let step, let line):
                 ["event": .string("output"), "step": .integer(Int64(step + 1)), "line": .string(line)]
-            case .finished(let step, let cached, let seconds):
-                [
-                    "event": .string("finished"), "step": .integer(Int64(step + 1)), "cached": .bool(cached),
-                    "seconds": .number(seconds),
-                ]
+            case .finished(let step, let cached, let seconds, let usage):
+                Self.finished(step, cached: cached, seconds: seconds, usage)
             case .failed(let step, let message):
                 ["event": .string("failed"), "step": .integer(Int64(step + 1)), "message": .string(message)]
             case .finding(let finding):
@@ -32,5 +29,18 @@ final class JSONProgress: ProgressSink {
             }
         guard let line = try? JSONValue.object(members).encoded() else { return }
         Console.note(String(decoding: line, as: UTF8.self))
+    }
+
+    private static func finished(
+        _ step: Int,
+        cached: Bool,
+        seconds: Double,
+        _ usage: StepUsage?
+    ) -> [String: JSONValue] {
+        let members: [String: JSONValue] = [
+            "event": .string("finished"), "step": .integer(Int64(step + 1)), "cached": .bool(cached),
+            "seconds": .number(seconds),
+        ]
+        return members.merging(usage?.json ?? [:]) { first, _ in first }
     }
 }

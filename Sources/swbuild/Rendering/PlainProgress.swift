@@ -13,8 +13,8 @@ final class PlainProgress: ProgressSink {
             Console.note("#\(step + 1) \(Self.firstLine(name))")
         case .missed(let step, let reason): Console.note("#\(step + 1) not cached: \(reason)")
         case .output(let step, let line): Console.note("#\(step + 1) | \(line)")
-        case .finished(let step, true, _): Console.note("#\(step + 1) CACHED")
-        case .finished(let step, false, let seconds): Console.note("#\(step + 1) DONE \(Self.time(seconds))")
+        case .finished(let step, true, _, _): Console.note("#\(step + 1) CACHED")
+        case .finished(let step, false, let seconds, _): Console.note("#\(step + 1) DONE \(Self.time(seconds))")
         case .failed(let step, _): Console.note("#\(step + 1) ERROR")
         // Shown together at the end.
         case .finding: break

@@ -22,7 +22,7 @@ final class TerminalProgress: ProgressSink {
                 state.running.append(step)
             case .missed(let step, let reason): state.reasons[step] = reason
             case .output(_, let line): state.lastOutput = line
-            case .finished(let step, let cached, let seconds):
+            case .finished(let step, let cached, let seconds, _):
                 let time = cached ? "CACHED" : PlainProgress.time(seconds)
                 Self.finish(step, with: " => \(state.names[step] ?? "")  \(time)", &state)
             case .failed(let step, _):
