@@ -69,6 +69,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
 
+    /// Cgroup version 1 directories of the host that the step's first process is put into before it does anything.
+    public var legacyCgroupDirectories: [String] = []
+
     /// A plan with the defaults of a build step: root's user with Docker's capabilities and system calls, no network.
     public init(
         root: Overlay,

@@ -18,8 +18,14 @@ public struct ContextListing: Sendable {
     /// Relative paths are taken from `workingDirectory`.
     /// - Throws: ``MalformedOption``, ``HostFileError``, ``MalformedIgnoreFile``.
     public init(context: String, buildFile: String?, workingDirectory: String) throws {
-        guard context != "-", !context.contains("://") else {
-            throw MalformedOption(option: "the context", value: context, expected: "a directory")
+        let option = "the context"
+        let isElsewhere = try RemoteLocation.parse(context, in: workingDirectory, option: option) != nil
+        guard context != "-", !isElsewhere else {
+            throw MalformedOption(
+                option: option,
+                value: withoutCredentials(context),
+                expected: "a directory of this machine: what comes from elsewhere cannot be listed"
+            )
         }
         let name = absolute(context, in: workingDirectory)
         guard let resolved = realpath(name, nil) else {

@@ -134,7 +134,7 @@ extension StepRunner {
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
-        try run(plan, diagnosis, supervisor)
+        let usage = try run(plan, diagnosis, supervisor)
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
             let owners = StepOwners(
@@ -151,7 +151,7 @@ extension StepRunner {
             return found
         }
         warn(ofRewritten: rewritten)
-        return Produced(entries: entries, upper: upper)
+        return Produced(entries: entries, upper: upper, usage: usage)
     }
 
     private func warn(ofRewritten bytes: Int64) {
@@ -187,7 +187,7 @@ extension StepRunner {
         _ plan: SandboxPlan,
         _ diagnosis: CommandDiagnosis,
         _ supervisor: OwnershipSupervisor?
-    ) throws {
+    ) throws -> StepUsage {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -196,13 +196,16 @@ extension StepRunner {
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
-        do throws(SandboxError) {
+        do {
             let supervisors = [supervisor].compactMap { $0 }
             outcome = try plan.run(
+                below: environment.cgroups,
                 cancellation: environment.cancellation,
                 supervision: environment.supervisionFilters.supervision(by: supervisors)
-            ) { stream, bytes in output.add(bytes, from: stream) }
-        } catch {
+            ) { stream, bytes in
+                output.add(bytes, from: stream)
+            }
+        } catch let error as SandboxError {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
@@ -227,6 +230,10 @@ extension StepRunner {
             )
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+        for note in LimitNotes(limits: environment.sandbox.limits, outcome: outcome).all {
+            environment.progress.emit(.note("warning: step \(id.index + 1) ended well, but \(note)"))
+        }
+        return StepUsage(outcome)
     }
 }
 
@@ -234,11 +241,14 @@ extension StepRunner {
     /// Notes when the sandbox was made, its command ran, and it was taken down.
     private func trace(_ outcome: StepOutcome, since began: Moment) {
         let (trace, step) = (environment.trace, id.index)
-        guard let period = outcome.period else { return trace.end(.command, step: step, since: began) }
+        let usage = StepUsage(outcome)
+        guard let period = outcome.period else {
+            return trace.end(.command, step: step, since: began, usage: usage)
+        }
         let start = Moment(nanoseconds: period.lowerBound)
         let end = Moment(nanoseconds: period.upperBound)
         trace.end(.sandbox, step: step, since: began, at: start)
-        trace.end(.command, step: step, since: start, at: end)
+        trace.end(.command, step: step, since: start, at: end, usage: usage)
         trace.end(.tearDown, step: step, since: end)
     }
 }

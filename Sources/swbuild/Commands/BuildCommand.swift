@@ -15,6 +15,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var limits: BuildLimitOptions
     @OptionGroup var call: CallOptions
 
     @Flag(name: .long, help: "Runs every step, whatever the cache has.")
@@ -66,7 +67,10 @@ struct BuildCommand: AsyncParsableCommand {
             let cancellation = Cancellation()
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
-            if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
+            if let origin = loader.origin {
+                Signals.cancelOnInterrupt(cancellation)
+                reporter.sink.emit(.note("fetching the build context \(origin)"))
+            }
             let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
             inputs.fill(&request)
@@ -111,6 +115,7 @@ struct BuildCommand: AsyncParsableCommand {
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         try sandbox.fill(&request, in: Console.workingDirectory)
+        try limits.fill(&request)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {
