@@ -223,6 +223,17 @@ class FileTests(RootlessCase):
                                 wrapper_flags=["--mount", str(self.context / "mounted")])
         self.assertEqual(len(build.executed()), 1)
 
+    def test_ssh_runs_as_the_caller(self):
+        programs = self.directory / "bin"
+        programs.mkdir()
+        (programs / "ssh").write_text(f"#!/bin/sh\n(id -u; id -g; echo $*) > {self.directory}/ssh.txt\nexit 1\n")
+        (programs / "ssh").chmod(0o755)
+        self.user_build("FROM scratch\nADD git@localhost:repo.git /\n", expect=None,
+                        env={"PATH": f"{programs}:{os.environ['PATH']}"})
+        words = (self.directory / "ssh.txt").read_text().split("\n")
+        self.assertEqual(words[:2], [str(rootless.UID), str(rootless.GID)])
+        self.assertIn("git@localhost", words[2])
+
     def test_secrets_and_agents_reach_a_step(self):
         secret = self.directory / "secret"
         secret.write_text("hidden")

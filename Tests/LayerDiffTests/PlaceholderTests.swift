@@ -71,3 +71,80 @@ import Testing
         #expect(found.contains { $0.kind == .directory(opaque: true) } == isOpaque)
     }
 }
+
+/// Owners where there is one id alone.
+@Suite struct OwnerMarkTests {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private static let link = TreeEntry.Kind.symlink(target: Array("f".utf8))
+
+    private func owned(_ entry: LayerEntry, _ uid: UInt32, _ gid: UInt32) -> LayerEntry {
+        var entry = entry
+        (entry.entry.uid, entry.entry.gid) = (uid, gid)
+        return entry
+    }
+
+    private var entries: [LayerEntry] {
+        [
+            owned(.directory("d"), 1, 2), owned(.file("d/f", "x", mode: 0o4755), 33, 34),
+            owned(.node("d/l", Self.link, mode: 0o777), 5, 6), .file("d/root", "x"),
+        ]
+    }
+
+    /// The layer unpacked with marks, and itself as the layer below.
+    private func unpacked() throws -> (Directory, LayerStack) {
+        let layer = try scratch.layer(entries, "layer")
+        let target = try scratch.directory("out")
+        let options = ApplyOptions(form: .flat, devices: .placeholders, marksOwners: true)
+        let read = try layer.reading { try LayerReader.apply($0, to: target, options: options) }
+        return (target, LayerStack([LayerStack.Layer(index: read.index) { target }]))
+    }
+
+    private func owners(_ found: [LayerEntry]) -> [String] {
+        found.map { "\($0.entry.path) \($0.entry.uid):\($0.entry.gid)" }
+    }
+
+    @Test func whatIsUnpackedKeepsItsOwners() throws {
+        let (directory, _) = try unpacked()
+        #expect(try shell("stat -c %u:%g:%a \(scratch.path)/out/d/f") == "0:0:4755\n")
+        let found = try UpperDirectory.changes(
+            in: directory,
+            above: LayerStack([]),
+            form: .userWithMarkedOwners,
+            owners: StepOwners(recorded: [:], ofNewFiles: .root)
+        )
+        #expect(owners(found) == ["/d 1:2", "/d/f 33:34", "/d/l 0:0", "/d/root 0:0"])
+    }
+
+    @Test func whatIsUnchangedIsNoChange() throws {
+        let (directory, lower) = try unpacked()
+        #expect(try UpperDirectory.changes(in: directory, above: lower, form: .userWithMarkedOwners).isEmpty)
+    }
+
+    @Test func newFilesAreTheStepsUsers() throws {
+        let (directory, lower) = try unpacked()
+        try shell("cd \(scratch.path)/out && touch new && rm d/f && echo more > d/f && ln -s x new-link")
+        let user = OwnerMark.Owner(uid: 1000, gid: 1001)
+        let inode = try #require(try directory.status(ContainerPath("new-link"))).inode
+        func found(_ owners: StepOwners) throws -> [String] {
+            let changes = try UpperDirectory.changes(
+                in: directory,
+                above: lower,
+                form: .userWithMarkedOwners,
+                owners: owners
+            )
+            try UpperDirectory.markOwners(of: changes.map(\.entry), in: directory)
+            return self.owners(changes)
+        }
+        let recorded = [inode: OwnerMark.Owner(uid: 7, gid: 8)]
+        #expect(
+            try found(StepOwners(recorded: recorded, ofNewFiles: user)) == [
+                "/d 1:2", "/d/f 33:34", "/new 1000:1001", "/new-link 7:8",
+            ]
+        )
+        // They are marked by now: a later step of root's does not take them over.
+        #expect(try found(StepOwners()).contains("/new 1000:1001"))
+    }
+}

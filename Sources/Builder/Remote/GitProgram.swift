@@ -59,7 +59,7 @@ struct GitProgram: Sendable {
             "GIT_NO_REPLACE_OBJECTS=1", "GIT_ATTR_NOSYSTEM=1", "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC",
             "GIT_ALLOW_PROTOCOL=\(transports.map(\.rawValue).joined(separator: ":"))",
             // Never a question: what is not in the user's own files or agent is refused.
-            "GIT_SSH_COMMAND=\(Self.variable("GIT_SSH_COMMAND") ?? "ssh -o BatchMode=yes")",
+            "GIT_SSH_COMMAND=\(Self.variable("GIT_SSH_COMMAND") ?? access.sshCommand)",
         ]
         let inherited = [
             "PATH", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
@@ -118,6 +118,16 @@ struct GitAccess: Sendable {
     var secrets: [String: [UInt8]] = [:]
     /// The path of an agent's socket; `nil` for the user's own.
     var sshAgent: String?
+    /// Who calls swbuild, where that is root of a user namespace here.
+    var caller: Credentials?
+
+    /// How git calls ssh, which takes names, keys and known hosts from the home of the user that it runs as, whatever the
+    /// environment says: so it runs as the caller, in a namespace of its own.
+    var sshCommand: String {
+        let ssh = "ssh -o BatchMode=yes"
+        return caller.map { "unshare --user --map-user=\($0.uid) --map-group=\($0.gid) \(ssh)" } ?? ssh
+    }
+
     /// The host that secrets without a host's name are for: that of the repository that the build names.
     var host = ""
 

@@ -15,7 +15,8 @@ public struct RemoteSources: Sendable {
     public init(store: Store, request: BuildRequest, cancellation: Cancellation) throws {
         let access = GitAccess(
             secrets: try SecretValues.read(request.secrets.filter { $0.id.hasPrefix("GIT_AUTH_") }),
-            sshAgent: request.sshAgents["default"]
+            sshAgent: request.sshAgents["default"],
+            caller: Privilege.current().idMaps?.own
         )
         self.init(store: store, access: access, cancellation: cancellation)
     }

@@ -49,16 +49,9 @@ public final class CgroupParent: Sendable {
             mountInfo: (try? files.read("/proc/self/mountinfo")) ?? "",
             membership: (try? files.read("/proc/self/cgroup")) ?? ""
         )
-        let system = System(files: files, hierarchies: hierarchies, isRoot: isRoot(files), process: getpid())
+        let system = System(files: files, hierarchies: hierarchies, isRoot: Privilege.current() == .root, process: getpid())
         var preparation = CgroupPreparation(system: system, limits: limits, path: path)
         return try preparation.parent()
-    }
-
-    /// Whether this is root of the machine: root of a user namespace has another user's rights outside of it.
-    private static func isRoot(_ files: some CgroupFiles) -> Bool {
-        guard geteuid() == 0 else { return false }
-        let map = ((try? files.read("/proc/self/uid_map")) ?? "").split(whereSeparator: \.isWhitespace)
-        return map.count < 2 || map[0] == "0" && map[1] == "0"
     }
 
     /// The name of the next cgroup.

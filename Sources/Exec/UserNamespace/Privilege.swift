@@ -45,6 +45,12 @@ extension IDMaps {
         return IDMaps(users: .init(parsing: users), groups: .init(parsing: groups))
     }
 
+    /// Who root of the namespace is outside of it; `nil` where that is root again.
+    public var own: Credentials? {
+        guard let uid = users.outside(0), let gid = groups.outside(0), uid != 0 else { return nil }
+        return Credentials(uid: uid, gid: gid)
+    }
+
     /// Whether there is no other user, or no other group, than root.
     public var isSingle: Bool { users.isSingle || groups.isSingle }
 
