@@ -3,9 +3,9 @@ import Testing
 @testable import Exec
 
 @Suite struct PretendedCredentialsTests {
-    private static let kept = UInt32.max
+    static let kept = UInt32.max
 
-    private struct Case: Sendable {
+    struct Case: Sendable {
         var ids: [UInt32]
         var call: String
         var words: [UInt32]
@@ -17,7 +17,7 @@ import Testing
     }
 
     /// setuid(2), setreuid(2), setresuid(2): real, effective and saved id before and after.
-    private static let cases: [Case] = [
+    static let cases: [Case] = [
         Case([0, 0, 0], "setuid", [33, 0, 0], [33, 33, 33]),
         Case([33, 33, 33], "setuid", [0, 0, 0], nil),
         Case([33, 33, 33], "setuid", [33, 0, 0], [33, 33, 33]),
@@ -34,7 +34,7 @@ import Testing
     ]
 
     @Test(arguments: cases)
-    private func idsChangeAsTheKernelWouldChangeThem(_ step: Case) {
+    func idsChangeAsTheKernelWouldChangeThem(_ step: Case) {
         let changed = PretendedCredentials.changed(
             step.ids,
             by: step.call,

@@ -46,7 +46,7 @@ struct CallerFiles {
 
     /// Whether a device is that of the file system which the thread's root is on.
     func isInRoot(_ device: UInt64) -> Bool {
-        guard let root = try? open("/proc/\(thread)/root", O_PATH | O_DIRECTORY) else { return false }
+        let root = Descriptor(Glibc.open("/proc/\(thread)/root", O_PATH | O_DIRECTORY | O_CLOEXEC))
         var status = cshims_status()
         return cshims_status(root.number, "", &status) == 0 && status.device == device
     }

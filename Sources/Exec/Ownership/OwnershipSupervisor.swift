@@ -142,9 +142,13 @@ extension OwnershipSupervisor {
             if isInRoot(status.device) { self.recorded.withLock { $0[inode] = owner } }
             return
         }
-        let mark = marks.owner(owner)
+        try Self.set(marks.owner(owner), on: file)
+    }
+
+    private static func set(_ mark: FileMarks.Mark, on file: borrowing Descriptor) throws(Errno) {
+        let number = file.number
         let result = mark.value.withUnsafeBytes { bytes in
-            bytes.baseAddress.map { swb_set_attribute(file.number, mark.name, $0, bytes.count) } ?? 0
+            bytes.baseAddress.map { swb_set_attribute(number, mark.name, $0, bytes.count) } ?? 0
         }
         guard result == 0 else { throw Errno(rawValue: -result) }
     }
@@ -191,13 +195,13 @@ extension OwnershipSupervisor {
         guard number >= 0 else { throw Errno(rawValue: errno) }
         let file = Descriptor(number)
         let block = kind == S_IFBLK
-        let mark = marks.device(FileMarks.Device(isBlockDevice: block, major: major, minor: minor))
-        let result = mark.value.withUnsafeBytes { bytes in
-            bytes.baseAddress.map { swb_set_attribute(file.number, mark.name, $0, bytes.count) } ?? 0
-        }
-        if result != 0 { _ = unlinkat(place.number, text, 0) }
-        guard result == 0, fchmod(file.number, mode & 0o7777 & ~processes.mask(of: call.thread)) == 0 else {
-            throw Errno(rawValue: result != 0 ? -result : errno)
+        do throws(Errno) {
+            try Self.set(marks.device(.init(isBlockDevice: block, major: major, minor: minor)), on: file)
+            let mode = mode & 0o7777 & ~processes.mask(of: call.thread)
+            guard fchmod(file.number, mode) == 0 else { throw Errno(rawValue: errno) }
+        } catch {
+            _ = unlinkat(place.number, text, 0)
+            throw error
         }
         return .value(0)
     }
@@ -211,10 +215,12 @@ extension OwnershipSupervisor {
     /// Says of a placeholder that it is a device; everything else is the kernel's to tell.
     private func status(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
         let words = call.arguments
-        guard let file = try? statFile(call, files), call.isWaiting,
-            let value = Self.attribute(marks.device(.init(isBlockDevice: false, major: 0, minor: 0)).name, of: file),
-            let device = marks.readDevice(value)
-        else { return .proceed }
+        let file: Descriptor
+        do throws(Errno) { file = try statFile(call, files) } catch { return .proceed }
+        let name = marks.device(FileMarks.Device(isBlockDevice: false, major: 0, minor: 0)).name
+        guard call.isWaiting, let value = Self.attribute(name, of: file), let device = marks.readDevice(value) else {
+            return .proceed
+        }
         let kind = UInt32(device.isBlockDevice ? S_IFBLK : S_IFCHR)
         let result: CInt
         switch call.name {

@@ -25,7 +25,8 @@ struct UpperWalk {
         var root = before
         root.kind = .directory(opaque: false)
         root.mode = status.mode
-        let all = form.marksOwners ? try file { () throws(FileError) in try upper.extendedAttributes(.root) } : []
+        var all: [ExtendedAttribute] = []
+        if form.marksOwners { all = try file { () throws(FileError) in try upper.extendedAttributes(.root) } }
         let owner = owner(OwnerMark.owner(in: all), status, before: before)
         root.uid = owner.uid
         root.gid = owner.gid
