@@ -95,6 +95,7 @@ def main() -> int:
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--rootless", action="store_true")
+    parser.add_argument("--no-ids", action="store_true", help="with --rootless: a user without subordinate ids")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("globs", nargs="*")
     options = parser.parse_args()
@@ -102,7 +103,8 @@ def main() -> int:
     if not swbuild.is_file():
         parser.error(f"{swbuild} is not there: run `make build` first")
     if options.rootless and os.geteuid() == 0:
-        os.execv(sys.executable, [sys.executable, str(AS_USER), sys.executable, *sys.argv])
+        flags = ["--no-ids"] if options.no_ids else []
+        os.execv(sys.executable, [sys.executable, str(AS_USER), *flags, sys.executable, *sys.argv])
     ratchet = read_names(RATCHET) - (read_names(NOT_ROOTLESS) if options.rootless else set())
     cases = conform.load(HERE / "cases", options.globs)
     gone = sorted(ratchet - conform.load(HERE / "cases", []).keys())

@@ -49,7 +49,9 @@ public final class CgroupParent: Sendable {
             mountInfo: (try? files.read("/proc/self/mountinfo")) ?? "",
             membership: (try? files.read("/proc/self/cgroup")) ?? ""
         )
-        let system = System(files: files, hierarchies: hierarchies, isRoot: Privilege.current() == .root, process: getpid())
+        // Root of a user namespace has another user's rights outside of it.
+        let isRoot = Privilege.current() == .root
+        let system = System(files: files, hierarchies: hierarchies, isRoot: isRoot, process: getpid())
         var preparation = CgroupPreparation(system: system, limits: limits, path: path)
         return try preparation.parent()
     }
