@@ -80,7 +80,7 @@ extension BuildTimes.Step {
         let seconds = BuildTimes.seconds(span.nanoseconds)
         switch span.work {
         case .command: command += seconds
-        case .diff, .comparing, .writing, .keeping: layer += seconds
+        case .diff, .comparing, .leaks, .writing, .keeping: layer += seconds
         case .lock, .layersBelow: waiting += seconds
         case .compressing, .recording:
             compression += seconds
