@@ -22,7 +22,7 @@ enum swb_operation_kind {
     SWB_SYMLINK,           // source (text), target (directory), relative (name)
     SWB_MASK,              // target
     SWB_READ_ONLY,         // target
-    SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags
+    SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags, device, mode
     SWB_OVERLAY,           // list, upper and work (or NULL), relative (or NULL), target, attributes, flags
     SWB_FILE,              // data, mode, uid, gid, target, attributes
     SWB_CHANGE_ROOT,       // (nothing)
@@ -34,7 +34,8 @@ enum swb_operation_flags {
     SWB_FLAG_OPTIONAL = 2,       // a failure of this operation is not a failure of the plan
     SWB_FLAG_NO_SYMLINKS = 4,    // no component of the target may be a symbolic link
     SWB_FLAG_USER_XATTR = 8,     // overlay keeps its marks in user.overlay.* (user namespaces)
-    SWB_FLAG_LEGACY_OVERLAY = 16 // mount the overlay the way kernels before 6.5 need it (tests)
+    SWB_FLAG_LEGACY_OVERLAY = 16, // mount the overlay the way kernels before 6.5 need it (tests)
+    SWB_FLAG_DEVICE = 256 // the source of a bind must be the device `device` of the type in `mode`
 };
 
 struct swb_operation {

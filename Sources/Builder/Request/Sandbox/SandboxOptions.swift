@@ -19,6 +19,8 @@ public struct SandboxOptions: Sendable, Hashable {
     public var seccomp = SeccompChoice.default
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges = false
+    /// Device nodes of the host.
+    public var devices: [HostDevice] = []
     /// What the build file may ask for.
     public var entitlements: [Entitlement] = []
 
@@ -65,6 +67,7 @@ extension SandboxOptions {
         if !hosts.isEmpty { fields.append(("hosts", hosts.map(\.description))) }
         if let sharedMemorySize { fields.append(("shared memory", ["\(sharedMemorySize)"])) }
         if !resourceLimits.isEmpty { fields.append(("limits", resourceLimits.map(\.description))) }
+        if !devices.isEmpty { fields.append(("devices", devices.map(\.description))) }
         if noNewPrivileges { fields.append(("no new privileges", ["true"])) }
         if isInsecure {
             fields.append(("security", ["insecure"]))
