@@ -12,6 +12,8 @@ public struct CgroupError: Error, Sendable, Hashable {
         case notDelegated(limits: [CgroupLimits.Name], controller: String, directory: String)
         /// The cgroup's files cannot be changed.
         case refused(directory: String, Errno)
+        /// Processes cannot be moved from swbuild's own cgroup to that one.
+        case contained(own: String, directory: String, Errno)
         /// Controllers cannot be handed on while there are processes in the cgroup.
         case occupied(directory: String, processes: Int)
         /// The kernel does not take this value.
@@ -46,6 +48,9 @@ extension CgroupError: CustomStringConvertible {
                 + "\(controller), because those above do not hand it on; \(delegation)"
         case .refused(let directory, let errno):
             "steps cannot be limited: no cgroup can be made in \(directory) (\(errno)); \(delegation)"
+        case .contained(let own, let directory, let errno):
+            "steps cannot be limited: swbuild runs in the cgroup \(own) and may start nothing in \(directory) (\(errno)): "
+                + "it takes the right to write to the one above both; \(delegation)"
         case .occupied(let directory, let processes):
             "steps cannot be limited: the cgroup \(directory) has \(processes) other processes in it, and version 2 of "
                 + "cgroups limits nothing below one with processes; \(delegation)"
