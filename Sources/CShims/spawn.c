@@ -237,7 +237,7 @@ static void become_init(const struct swb_plan *plan) {
     reset_signals();
     die_with_parent(plan->parent);
     (void)setsid();
-    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent};
+    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->supervisor};
     close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {

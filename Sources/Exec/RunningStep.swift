@@ -9,6 +9,7 @@ struct RunningStep: ~Copyable {
     private let readers: Readers
     /// The cgroup version 2 that the step is in, or none.
     private let cgroup: Descriptor
+    private let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.
@@ -16,18 +17,6 @@ struct RunningStep: ~Copyable {
         let standardOutput: Descriptor
         let standardError: Descriptor
         let reports: Descriptor
-    }
-
-    private init(
-        process: pid_t,
-        descriptor: consuming Descriptor,
-        readers: consuming Readers,
-        cgroup: consuming Descriptor
-    ) {
-        self.process = process
-        processDescriptor = descriptor
-        self.readers = readers
-        self.cgroup = cgroup
     }
 
     deinit {
@@ -52,7 +41,7 @@ struct RunningStep: ~Copyable {
 
 extension RunningStep {
     /// Starts a step.
-    static func start(_ plan: LoweredPlan) throws(SandboxError) -> RunningStep {
+    static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
         let output = try pipe()
         let error = try pipe()
         let report = try pipe()
@@ -63,6 +52,7 @@ extension RunningStep {
         _ = fcntl(gate.reader.number, F_SETFL, 0)
         let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
+        let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
 
         var lowered = plan.lowered
         lowered.standard_output = output.writer.number
@@ -72,19 +62,21 @@ extension RunningStep {
         let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
         lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
+        lowered.supervisor = channel.remote.number
         var process: pid_t = -1
         var descriptor: CInt = -1
         let failure = swb_spawn(&lowered, &process, &descriptor)
         guard failure == 0 else { throw SandboxError(.clone, code: failure) }
         let step = RunningStep(
             process: process,
-            descriptor: Descriptor(descriptor),
+            processDescriptor: Descriptor(descriptor),
             readers: Readers(
                 standardOutput: output.reader,
                 standardError: error.reader,
                 reports: report.reader
             ),
-            cgroup: cgroup
+            cgroup: cgroup,
+            listener: channel.listener
         )
         if waits { try step.open(gate.writer, for: plan.plan) }
         return step
@@ -168,6 +160,7 @@ extension RunningStep {
         let streams: [OutputStream] = [.standardOutput, .standardError]
         var polled = [
             readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+            listener?.descriptor ?? -1,
         ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
@@ -179,6 +172,10 @@ extension RunningStep {
             if cancellation.isCancelled {
                 kill()
                 polled[3].fd = -1
+            }
+            if let listener, polled[4].revents != 0 {
+                listener.serve(polled[4].revents)
+                polled[4].fd = listener.descriptor
             }
             for (index, stream) in streams.enumerated() where polled[index].revents != 0 {
                 switch Self.read(polled[index].fd, into: buffer) {

@@ -17,6 +17,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The maps of a user namespace for the step; without them it stays in the user namespace of the caller.
     public var idMaps: IDMaps?
 
+    /// The ids that the caller has, where it is root of a user namespace itself; else all.
+    public var availableIDs: IDMaps?
+
     /// The user and the groups that the step runs as.
     public var credentials: Credentials
 

@@ -13,6 +13,8 @@ public enum ProgressEvent: Sendable {
     case failed(step: Int, message: String)
     /// What a check of the build file found.
     case finding(Finding)
+    /// What the request asks for in vain; shown however little else is.
+    case warning(Diagnostic)
     /// Something worth a line that belongs to no step.
     case note(String)
     /// What the time of a build that ends well went to, where its trace is on.

@@ -130,6 +130,7 @@ final class StepEnvironment: Sendable {
     let remotes: RemoteSources
     let stubs = MountPointStubs()
     let trace: Trace
+    let privilege: Privilege
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
         self.store = store
@@ -148,6 +149,7 @@ final class StepEnvironment: Sendable {
         checks = parts.checks
         remotes = parts.remotes
         trace = parts.trace
+        privilege = parts.privilege
     }
 
     /// The time of directories and files that a step makes itself.
@@ -171,6 +173,7 @@ final class StepEnvironment: Sendable {
         var checks: CheckOptions
         var remotes: RemoteSources
         var trace: Trace
+        var privilege: Privilege
     }
 }
 

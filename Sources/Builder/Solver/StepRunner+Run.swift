@@ -90,13 +90,14 @@ extension StepRunner {
     // MARK: Running
 
     private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
-        guard geteuid() == 0 else { throw NeedsRoot() }
+        guard environment.privilege.isRoot else { throw NeedsRoot(privilege: environment.privilege) }
         waitForLayers(base.chain)
         let lowers = try span(.unpacking) { try store.directories(base.chain) }
         guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
         let setUp = environment.trace.start()
         let stack = try store.stack(base.chain)
         let user = try at(node.display.places.user) { try UserDatabase(in: stack).identity(step.user) }
+        if let ids = environment.privilege.idMaps { try at(node.display.places.user) { try user.check(ids) } }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
         try mounts.add(step)
         let upper = try environment.work.makeDirectory("upper")
@@ -108,7 +109,8 @@ extension StepRunner {
             root: SandboxPlan.Overlay(
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
                 upperDirectory: upper,
-                workDirectory: scratch
+                workDirectory: scratch,
+                userXattr: store.form == .user
             ),
             mounts: mounts.plan,
             hostname: step.hostname,
@@ -122,13 +124,14 @@ extension StepRunner {
             arguments: step.arguments,
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
+        plan.availableIDs = environment.privilege.idMaps
         plan.seccompDirectory = store.seccompDirectory
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         let usage = try run(plan, diagnosis)
         let (entries, rewritten) = try span(.diff) {
-            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
+            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
         }
         warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper, usage: usage)
@@ -243,7 +246,14 @@ struct TooManyLayers: Error, CustomStringConvertible {
 
 /// A sandbox was asked for by somebody who may not make one.
 struct NeedsRoot: Error, CustomStringConvertible {
-    var description: String { "RUN needs root for now: call swbuild with sudo" }
+    let privilege: Privilege
+
+    var description: String {
+        switch privilege {
+        case .user(let reason?): "RUN needs root, if only in a user namespace: \(reason)"
+        case .user(nil), .root, .userNamespace: "RUN needs root, if only in a user namespace"
+        }
+    }
 }
 
 /// Writes a step's output to its log as it comes, and to the progress line by line.

@@ -66,7 +66,10 @@ struct BuildCommand: AsyncParsableCommand {
             let cancellation = Cancellation()
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
-            if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
+            if let origin = loader.origin {
+                Signals.cancelOnInterrupt(cancellation)
+                reporter.sink.emit(.note("fetching the build context \(origin)"))
+            }
             let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
             inputs.fill(&request)
@@ -78,7 +81,8 @@ struct BuildCommand: AsyncParsableCommand {
                 progress: reporter.sink,
                 cancellation: cancellation,
                 logger: logger,
-                trace: trace
+                trace: trace,
+                privilege: Startup.privilege
             )
             let built = try await builder.build(request)
             reporter.finish()

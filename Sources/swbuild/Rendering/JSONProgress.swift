@@ -1,3 +1,4 @@
+import BuildFileParser
 import Builder
 import OCI
 
@@ -18,6 +19,11 @@ final class JSONProgress: ProgressSink {
                 ["event": .string("failed"), "step": .integer(Int64(step + 1)), "message": .string(message)]
             case .finding(let finding):
                 finding.json.merging(["event": .string("warning")]) { first, _ in first }
+            case .warning(let warning):
+                [
+                    "event": .string("warning"), "message": .string(warning.message),
+                    "notes": .strings(warning.notes),
+                ]
             case .times(let times): times.json.merging(["event": .string("times")]) { first, _ in first }
             case .note(let text): ["event": .string("note"), "text": .string(text)]
             }

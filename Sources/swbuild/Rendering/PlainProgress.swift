@@ -1,3 +1,4 @@
+import BuildFileParser
 import Builder
 import Synchronization
 
@@ -17,11 +18,17 @@ final class PlainProgress: ProgressSink {
         case .failed(let step, _): Console.note("#\(step + 1) ERROR")
         // Shown together at the end.
         case .finding: break
+        case .warning(let warning): Console.note(Self.line(of: warning))
         case .note(let text): Console.note(text)
         case .times(let times):
             // With every step from the cache there is nothing to tell.
             if !times.steps.isEmpty { Console.note(TimesTable.text(times)) }
         }
+    }
+
+    /// A warning that belongs to no place of the file, as one line.
+    static func line(of warning: Diagnostic) -> String {
+        (["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")
     }
 
     /// The first line of a text, marked where there are more.

@@ -28,6 +28,7 @@ final class TerminalProgress: ProgressSink {
             case .failed(let step, _):
                 Self.finish(step, with: " => \(state.names[step] ?? "")  ERROR", &state)
             case .finding, .times: break
+            case .warning(let warning): Self.print(PlainProgress.line(of: warning), &state)
             case .note(let text): Self.print(text, &state)
             }
             Self.showStatus(&state)

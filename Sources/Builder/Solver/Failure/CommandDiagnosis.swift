@@ -70,7 +70,7 @@ struct CommandDiagnosis {
     /// The step's root file system as it was when the command ended.
     private func fileSystem() throws -> LayerStack {
         let directory = try Directory(path: upper)
-        let changes = try UpperDirectory.changes(in: directory, above: stack)
+        let changes = try UpperDirectory.changes(in: directory, above: stack, form: runner.store.form)
         return LayerStack(stack.layers + [LayerStack.Layer(index: LayerIndex(changes.map(\.entry))) { directory }])
     }
 
