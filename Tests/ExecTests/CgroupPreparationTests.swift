@@ -105,6 +105,7 @@ import Testing
         files.protect(Self.own)
         let error = failure { () throws(CgroupError) in try prepare(Self.limits(memory: 1 << 24)) }
         #expect(error?.problem == .refused(directory: Self.own, .permissionDenied))
+        #expect(error?.description.contains("Delegate=yes") == true)
     }
 
     @Test func aParentOfSomebodyElsesTreeIsOutOfReach() {
@@ -249,6 +250,16 @@ import Testing
             return
         }
         #expect(available.description == "0-3")
+    }
+
+    @Test func version1IsNotDividedAmongUsers() {
+        files.addDirectory("/m/job")
+        files.protect("/m/job")
+        let error = failure { () throws(CgroupError) in
+            try prepare(Self.limits(memory: 1 << 24), in: system(Self.memory))
+        }
+        #expect(error?.problem == .refused(directory: "/m/job", .permissionDenied))
+        #expect(error?.description.contains("version 1 of cgroups gives ordinary users none") == true)
     }
 
     @Test func figuresAloneAreNotWorthAnError() throws {

@@ -26,10 +26,13 @@ public struct CgroupError: Error, Sendable, Hashable {
     public var problem: Problem
     /// Whether the program runs as root, who has other ways out.
     public var isRoot: Bool
+    /// Whether it is about version 2, which can be divided among users.
+    public var isUnified: Bool
 
-    init(_ problem: Problem, isRoot: Bool) {
+    init(_ problem: Problem, isRoot: Bool, isUnified: Bool = true) {
         self.problem = problem
         self.isRoot = isRoot
+        self.isUnified = isUnified
     }
 }
 
@@ -77,7 +80,13 @@ extension CgroupError: CustomStringConvertible {
 
     /// How to get a cgroup that may be divided.
     private var delegation: String {
-        isRoot
+        guard isUnified else {
+            return isRoot
+                ? "mount it so that it can be written to, or name another with --cgroup-parent"
+                : "version 1 of cgroups gives ordinary users none: run as root, or have root make a cgroup that is yours in "
+                    + "each hierarchy (mkdir and chown -R below /sys/fs/cgroup/*) and name it with --cgroup-parent"
+        }
+        return isRoot
             ? "run it in a cgroup of its own (`systemd-run --scope -p Delegate=yes swbuild build …`), or name another "
                 + "with --cgroup-parent /swbuild"
             : "run it in a cgroup of its own (`systemd-run --user --scope -p Delegate=yes swbuild build …`), or name "

@@ -48,7 +48,13 @@ struct CgroupPreparation {
         return CgroupParent(limits, places: places, shelter: shelter, system: system)
     }
 
-    private func error(_ problem: CgroupError.Problem) -> CgroupError { CgroupError(problem, isRoot: system.isRoot) }
+    private func error(_ problem: CgroupError.Problem) -> CgroupError {
+        var isUnified = true
+        if case .refused(let directory, _) = problem {
+            isUnified = !system.hierarchies.contains { !$0.isUnified && directory.hasPrefix($0.mount) }
+        }
+        return CgroupError(problem, isRoot: system.isRoot, isUnified: isUnified)
+    }
 
     private func isLegacy(_ controller: CgroupController) -> Bool {
         system.hierarchies.contains { $0.legacyControllers?.contains(controller) ?? false }
