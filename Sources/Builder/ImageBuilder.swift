@@ -162,7 +162,12 @@ public struct ImageBuilder: Sendable {
     private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
         graph.nodes.enumerated().compactMap { index, node in
             guard node.operation != .scratch, let state = states[NodeID(index: index)] else { return nil }
-            return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds, usage: state.usage)
+            return StepSummary(
+                display: node.display,
+                isCached: state.isCached,
+                seconds: state.seconds,
+                usage: state.usage
+            )
         }
     }
 

@@ -52,7 +52,7 @@ extension SandboxOptions {
 
     /// Where the steps' cgroups are made; `nil` where nothing asks for them.
     ///
-    /// Making, entering and removing them takes about a fifth of the time of a short step.
+    /// They are not free: entering one waits for the kernel, longer than all else that starts a step on a busy machine.
     func prepareCgroups() throws -> CgroupParent? {
         guard limits != CgroupLimits() || cgroupParent != nil else { return nil }
         return try CgroupParent.prepare(limits, below: cgroupParent)
