@@ -49,6 +49,10 @@ int swb_change_root(struct swb_setup *setup);
 // spawn_operations.c
 int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 
+// spawn_supervised.c
+/// Installs the supervising filter and hands its listener to the parent.
+int swb_install_supervising_filter(const struct swb_plan *plan);
+
 // spawn_command.c
 /// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
 _Noreturn void swb_become_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input);

@@ -131,7 +131,7 @@ extension OutputSpec {
         let destination = fields.take("dest", "destination")
         let compressionName = fields.take("compression") ?? "gzip"
         if let unknown = fields.fields.first {
-            throw failure("type, dest, tar and compression only, not '\(unknown.key)'")
+            throw failure("type, dest, tar and compression only, not `\(unknown.key)`")
         }
         guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
         else { throw failure("compression=gzip, zstd or uncompressed") }

@@ -83,10 +83,7 @@ struct BuildSourceOptions: ParsableArguments {
             try request.addAgent(agent, own: Console.environment("SSH_AUTH_SOCK"), in: directory)
         }
         if let platform {
-            guard let parsed = Platform(parsing: platform) else {
-                throw MalformedOption(option: "--platform", value: platform, expected: "os/architecture[/variant]")
-            }
-            request.platform = parsed
+            request.platform = try BuildRequest.platform(parsing: platform)
             request.platformIsGiven = true
         }
     }
