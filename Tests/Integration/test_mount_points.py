@@ -28,7 +28,8 @@ class MountPoints(Case):
                          ["/run", "/run/secrets", "/run/secrets/own"])
 
     def test_a_mount_point_cannot_be_moved_replaced_or_removed(self):
-        for attempt in ("mv /m/n/s /m/n/t", "rm /m/n/s", "rm -rf /m", "umount /m/n/s", "ln -sfn /etc /m/n/s", "mount --bind /etc /m/n"):
+        for attempt in ("mv /m/n/s /m/n/t", "rm /m/n/s", "rm -rf /m", "umount /m/n/s", "ln -sfn /etc /m/n/s",
+                        "mount --bind /etc /m/n"):
             added = self.tree(f"sh -c '{attempt}' 2> /dev/null || true; cat /m/n/s > /dev/null && echo there > /ok")
             self.assertIn("/ok", added, attempt)
             for path, node in added.items():
