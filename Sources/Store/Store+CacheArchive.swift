@@ -75,7 +75,8 @@ extension Store {
             LayerEntry(entry: entry(top, .directory(opaque: false), 0o755)),
             LayerEntry(entry: rootEntry),
         ]
-        for change in try UpperDirectory.changes(in: directory, above: LayerStack([])) where !change.entry.path.isRoot {
+        for change in try UpperDirectory.changes(in: directory, above: LayerStack([]), form: form)
+        where !change.entry.path.isRoot {
             var moved = change
             moved.entry.path = data.appending(change.entry.path.bytes)
             switch change.entry.kind {
@@ -91,8 +92,7 @@ extension Store {
         return result
     }
 
-    /// Brings cache mounts back from a file that ``exportCacheMounts(ids:to:compression:)`` wrote; those of the same
-    /// keys are replaced. Waits for running builds.
+    /// Brings exported cache mounts back, in place of those of the same keys; waits for running builds.
     ///
     /// The archive is unpacked in a work directory, confined to it, and taken only if all of it is caches.
     /// - Returns: What was brought back.

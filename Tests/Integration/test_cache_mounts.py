@@ -8,13 +8,14 @@ import time
 
 from support import Case, wait_until
 
+FILL = "echo {} > /c/f && dd if=/dev/zero of=/c/big bs=1k count=500 2> /dev/null"
 USE = "FROM busybox\nRUN --mount=type=cache,id={},target=/c {}\n"
 
 
 class CacheMounts(Case):
     def fill(self, *ids: str) -> None:
         for name in ids:
-            self.build(USE.format(name, f"echo {name} > /c/f && dd if=/dev/zero of=/c/big bs=1k count=500 2> /dev/null"))
+            self.build(USE.format(name, FILL.format(name)))
 
     def ask(self, *arguments, **options) -> str:
         done = self.run_swbuild(*arguments, **options)
@@ -31,9 +32,8 @@ class CacheMounts(Case):
     def test_listed(self):
         self.assertNotIn("CACHE MOUNT", self.ask("du"))
         self.fill("one", "/root/.cache")
-        lines = self.ask("du").splitlines()
-        shown = [line.split() for line in lines[lines.index(next(l for l in lines if l.startswith("CACHE MOUNT"))) + 1:]]
-        self.assertEqual([line[0] for line in shown], ["/root/.cache", "one"])
+        lines = self.ask("du").partition("CACHE MOUNT")[2].splitlines()[1:]
+        self.assertEqual([line.split()[0] for line in lines], ["/root/.cache", "one"])
         mounts = self.mounts()
         self.assertGreater(mounts["one"]["bytes"], 500_000)
         self.age("one", 100)
@@ -54,8 +54,7 @@ class CacheMounts(Case):
                 self.assertIn("freed", self.ask("prune", *arguments))
                 self.assertEqual(sorted(self.mounts()), list(left))
         # The steps' cache is as it was.
-        self.assertEqual(self.build(USE.format("a", "echo a > /c/f && dd if=/dev/zero of=/c/big bs=1k count=500 "
-                                                    "2> /dev/null")).executed(), [])
+        self.assertEqual(self.build(USE.format("a", FILL.format("a"))).executed(), [])
 
     def test_malformed_filters(self):
         for value in ("type=other", "until=x", "until=5", "size=3", "id="):
@@ -97,7 +96,7 @@ class CacheMounts(Case):
         self.fill("kept")
         key = "0a" * 32
 
-        def member(name: str, kind=tarfile.REGTYPE, link: str = "", data: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+        def member(name: str, kind=tarfile.REGTYPE, link: str = "", data: bytes = b"x"):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, link
             info.size = len(data) if kind == tarfile.REGTYPE else 0
@@ -105,7 +104,8 @@ class CacheMounts(Case):
         good = [member(f"{key}/id"), member(f"{key}/data", tarfile.DIRTYPE)]
         cases = {
             "upwards": [*good, member(f"{key}/data/../../../../{outside}/x")],
-            "through a link": [*good, member(f"{key}/data/l", tarfile.SYMTYPE, str(outside)), member(f"{key}/data/l/x")],
+            "through a link": [*good, member(f"{key}/data/l", tarfile.SYMTYPE, str(outside)),
+                               member(f"{key}/data/l/x")],
             "a hard link upwards": [*good, member(f"{key}/data/h", tarfile.LNKTYPE, "../../../cache.sqlite")],
             "data is a link": [member(f"{key}/id"), member(f"{key}/data", tarfile.SYMTYPE, str(outside))],
             "the id is a link": [member(f"{key}/id", tarfile.SYMTYPE, "/etc/passwd"), good[1]],

@@ -80,7 +80,7 @@ class Agents(Case):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         wait_until(lambda: (directory / "agent").exists())
-        subprocess.run(["ssh-add", "-q", self.key], check=True, env={**os.environ, "SSH_AUTH_SOCK": directory / "agent"})
+        self.tool("ssh-add", "-q", self.key, env={"SSH_AUTH_SOCK": str(directory / "agent")})
         return directory / "agent"
 
     def speak(self, *flags, env=None) -> list[bytes]:
@@ -132,6 +132,7 @@ class Agents(Case):
         text = "FROM busybox\nRUN --mount=type=ssh true\n"
         self.assertMentions(self.build(text, "--ssh", f"default={locked}", expect=1), "passphrase", str(locked))
         (self.directory / "none").write_text("no key")
-        self.assertMentions(self.build(text, "--ssh", f"default={self.directory / 'none'}", expect=1), "no private ssh key")
+        built = self.build(text, "--ssh", f"default={self.directory / 'none'}", expect=1)
+        self.assertMentions(built, "no private ssh key")
         self.assertMentions(self.build(text, "--ssh", "default=/missing", expect=64), "/missing")
         self.assertMentions(self.build(text.replace("ssh ", "ssh,required ", 1), expect=1), "--ssh default=KEYFILE")

@@ -2,16 +2,6 @@ import Testing
 
 @testable import LayerDiff
 
-/// Numbers that are the same in each run.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 29
-    }
-}
-
 @Suite struct PatternSearchTests {
     /// The first pattern, found the slow way.
     private func naive(_ patterns: [[UInt8]], in bytes: [UInt8]) -> (pattern: Int, offset: Int)? {
@@ -41,7 +31,7 @@ private struct Dice: RandomNumberGenerator {
 
     @Test(arguments: [2, 3, 200] as [UInt8])
     func findsWhatTheSlowWayFinds(alphabet: UInt8) throws {
-        var dice = Dice(state: UInt64(alphabet))
+        var dice = Dice(seed: UInt64(alphabet))
         var hits = 0
         for _ in 0..<400 {
             var bytes = random(Int.random(in: 0...300, using: &dice), of: alphabet, &dice)

@@ -41,7 +41,7 @@ struct LeakCheck: Sendable {
         forms.leftOut.map { name in
             """
             the value of \(name) is not looked for in the image: it has fewer than \(PatternSearch.shortestPattern) \
-            bytes, or is too plain
+            bytes, or is as plain as other texts
             """
         }
     }

@@ -22,14 +22,21 @@ struct LeakError: Error, CustomStringConvertible {
 
     var description: String {
         let what = "\(origin.secret)\(form) would become part of the image: it is in \(location)\(isKept ? kept : "")"
-        return ([(instruction.map { "\($0): " } ?? "") + what] + Self.advice).joined(separator: "\nnote: ")
+        return ([(instruction.map { "\($0): " } ?? "") + what] + advice).joined(separator: "\nnote: ")
     }
 
     /// What may be done about it.
-    private static let advice = [
-        "use it in one step only, with RUN --mount=type=secret, and leave its file out of the context",
-        "if it is no secret there, --no-leak-check builds without this check",
-    ]
+    private var advice: [String] {
+        let mount =
+            switch origin.secret {
+            case .secret: "secret"
+            case .key: "ssh"
+            }
+        return [
+            "use it in one step only, with RUN --mount=type=\(mount), and leave its file out of the context",
+            "if it is no secret there, --no-leak-check builds without this check",
+        ]
+    }
 
     private var kept: String { " of the layer that an earlier build left" }
 

@@ -24,13 +24,15 @@ struct SecretForms: Sendable {
 
     /// With fewer different bytes than this, a value is one that other files have as well.
     private static let fewestDifferentBytes = 4
+    /// So long must words of small letters with blanks between them be.
+    private static let shortestText = 16
     /// How long the lines of base64 are that tools write: RFC 2045, section 6.8.
     private static let lineLength = 76
 
     init(of values: [(name: SecretName, value: [UInt8])]) {
         for (name, value) in values {
             let core = Self.trimmed(value)
-            guard core.count >= PatternSearch.shortestPattern, Set(core).count >= Self.fewestDifferentBytes else {
+            guard core.count >= PatternSearch.shortestPattern, !Self.isPlain(core) else {
                 leftOut.append(name)
                 continue
             }
@@ -38,6 +40,14 @@ struct SecretForms: Sendable {
             for line in Self.keyLines(of: core) { add(line, name, .keyLine) }
             for text in Self.base64(of: Array(core.prefix(PatternSearch.longestPattern))) { add(text, name, .base64) }
         }
+    }
+
+    /// Whether a value is likely to be in files that have nothing to do with it: few different bytes, or a few words, as
+    /// in any text.
+    private static func isPlain(_ value: ArraySlice<UInt8>) -> Bool {
+        if Set(value).count < fewestDifferentBytes { return true }
+        let isText = value.allSatisfy { $0 == 0x20 || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        return isText && value.count < shortestText && value.contains(0x20)
     }
 
     private mutating func add(_ pattern: [UInt8], _ name: SecretName, _ form: Form) {

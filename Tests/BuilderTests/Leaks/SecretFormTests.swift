@@ -53,8 +53,18 @@ import Testing
     }
 
     @Test func whatIsTooPlainIsLeftOut() {
-        let forms = forms("short", "\n\n", "", "aaaaaaaaaaaa", "abababababab", "good enough")
-        #expect(forms.leftOut == (0..<5).map { .secret("\($0)") })
-        #expect(Set(forms.origins.map(\.secret)) == [.secret("5")])
+        let forms = forms(
+            "short",
+            "\n\n",
+            "",
+            "aaaaaaaaaaaa",
+            "abababababab",
+            "some words",
+            "somewords",
+            "Some words",
+            "many more small words"
+        )
+        #expect(forms.leftOut == (0..<6).map { .secret("\($0)") })
+        #expect(Set(forms.origins.map(\.secret)) == Set((6..<9).map { .secret("\($0)") }))
     }
 }

@@ -15,7 +15,7 @@ extension Secret {
         guard let id = fields.take("id"), !id.isEmpty else {
             throw failure("id=ID,src=FILE, id=ID,env=NAME or id=ID,cmd=COMMAND")
         }
-        if let unknown = fields.fields.first { throw failure("id, src, env and cmd only, not '\(unknown.key)'") }
+        if let unknown = fields.fields.first { throw failure("id, src, env and cmd only, not `\(unknown.key)`") }
         guard file != "", variable != "" else { throw failure("a name after src= or env=") }
         self.id = id
         if command != nil || type == "command" {
