@@ -81,7 +81,8 @@ public struct ImageBuilder: Sendable {
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
-                trace: trace
+                trace: trace,
+                networkHelpers: NetworkHelper.installed()
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)

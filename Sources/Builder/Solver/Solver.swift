@@ -122,6 +122,8 @@ final class StepEnvironment: Sendable {
     let checks: CheckOptions
     let remotes: RemoteSources
     let stubs = MountPointStubs()
+    let networks: StepNetworks
+    let callFilters = CallFilters()
     let trace: Trace
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
@@ -140,6 +142,7 @@ final class StepEnvironment: Sendable {
         checks = parts.checks
         remotes = parts.remotes
         trace = parts.trace
+        networks = StepNetworks(helpers: parts.networkHelpers, cancellation: parts.cancellation)
     }
 
     /// The time of directories and files that a step makes itself.
@@ -162,6 +165,7 @@ final class StepEnvironment: Sendable {
         var checks: CheckOptions
         var remotes: RemoteSources
         var trace: Trace
+        var networkHelpers: [NetworkHelper]
     }
 }
 
