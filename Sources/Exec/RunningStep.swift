@@ -7,6 +7,8 @@ struct RunningStep: ~Copyable {
     private let process: pid_t
     private let processDescriptor: Descriptor
     private let readers: Readers
+    /// The cgroup version 2 that the step is in, or none.
+    private let cgroup: Descriptor
     private let listener: CallListener?
     private var isReaped = false
 
@@ -17,14 +19,6 @@ struct RunningStep: ~Copyable {
         let reports: Descriptor
     }
 
-    private init(process: pid_t, descriptor: consuming Descriptor, readers: consuming Readers, listener: CallListener?)
-    {
-        self.process = process
-        processDescriptor = descriptor
-        self.readers = readers
-        self.listener = listener
-    }
-
     deinit {
         guard !isReaped else { return }
         kill()
@@ -32,7 +26,13 @@ struct RunningStep: ~Copyable {
     }
 
     /// Ends every process of the step.
+    ///
+    /// The kernel kills the rest when process 1 ends; a cgroup has no process that could be a moment longer.
     borrowing func kill() {
+        if cgroup.number >= 0 {
+            let file = Descriptor(openat(cgroup.number, "cgroup.kill", O_WRONLY | O_CLOEXEC))
+            if file.number >= 0 { _ = Glibc.write(file.number, "1", 1) }
+        }
         _ = swb_pidfd_kill(processDescriptor.number, SIGKILL)
     }
 }
@@ -59,7 +59,8 @@ extension RunningStep {
         lowered.standard_error = error.writer.number
         lowered.report = report.writer.number
         lowered.parent = parent.number
-        lowered.gate = plan.plan.idMaps == nil ? -1 : gate.reader.number
+        let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
+        lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
         lowered.supervisor = channel.remote.number
         var process: pid_t = -1
@@ -68,15 +69,16 @@ extension RunningStep {
         guard failure == 0 else { throw SandboxError(.clone, code: failure) }
         let step = RunningStep(
             process: process,
-            descriptor: Descriptor(descriptor),
+            processDescriptor: Descriptor(descriptor),
             readers: Readers(
                 standardOutput: output.reader,
                 standardError: error.reader,
                 reports: report.reader
             ),
+            cgroup: cgroup,
             listener: channel.listener
         )
-        if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
+        if waits { try step.open(gate.writer, for: plan.plan) }
         return step
     }
 
@@ -110,15 +112,22 @@ extension RunningStep {
         guard fchown(writer.number, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
     }
 
-    /// Writes the id maps and lets the child go on.
-    private borrowing func open(_ gate: borrowing Descriptor, maps: IDMaps) throws(SandboxError) {
+    /// Puts the child into its cgroups, writes its id maps, and lets it go on.
+    private borrowing func open(_ gate: borrowing Descriptor, for plan: SandboxPlan) throws(SandboxError) {
         let process = process
-        try Self.attempt(.idMap) { () throws(Errno) in
-            try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
-            try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+        for directory in plan.legacyCgroupDirectories {
+            try Self.attempt(.operation("move the step into the cgroup \(directory)")) { () throws(Errno) in
+                try Self.write("\(process)", to: "\(directory)/cgroup.procs")
+            }
+        }
+        if let maps = plan.idMaps {
+            try Self.attempt(.idMap) { () throws(Errno) in
+                try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
+                try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+            }
         }
         var byte: UInt8 = 0
-        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.idMap, code: errno) }
+        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.namespace, code: errno) }
     }
 
     private static func write(_ text: String, to path: String) throws(Errno) {

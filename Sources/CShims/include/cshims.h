@@ -6,5 +6,6 @@
 #include "cshims_network.h"
 #include "cshims_notify.h"
 #include "cshims_spawn.h"
+#include "cshims_users.h"
 
 #endif

@@ -89,7 +89,7 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
-    int gate;   // -1: no user namespace, so nothing to wait for
+    int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
     int network; // -1, or a network namespace to join

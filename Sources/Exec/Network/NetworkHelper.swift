@@ -95,7 +95,7 @@ extension NetworkHelper {
         static func current() -> Surroundings {
             Surroundings(
                 hasIPv6: hasDefaultRoute(text(of: "/proc/self/net/ipv6_route")),
-                isInitialRoot: geteuid() == 0 && mapsEverything(text(of: "/proc/self/uid_map"))
+                isInitialRoot: Privilege.current() == .root
             )
         }
 
@@ -107,11 +107,6 @@ extension NetworkHelper {
                 guard fields.count >= 10, let interface = fields.last else { return false }
                 return fields[0].allSatisfy { $0 == "0" } && fields[1] == "00" && interface != "lo"
             }
-        }
-
-        /// Whether a map of users (user_namespaces(7)) is that of the first user namespace.
-        static func mapsEverything(_ map: String) -> Bool {
-            map.split(whereSeparator: { $0 == " " || $0 == "\n" }).map(String.init) == ["0", "0", "4294967295"]
         }
 
         private static func text(of path: String) -> String {
