@@ -94,7 +94,9 @@ extension NetworkHelper {
         /// Those of this process.
         static func current() -> Surroundings {
             Surroundings(
-                hasIPv6: hasDefaultRoute(text(of: "/proc/self/net/ipv6_route")),
+                hasIPv6: hasDefaultRoute(
+                    String(decoding: SmallFile.read("/proc/self/net/ipv6_route") ?? [], as: UTF8.self)
+                ),
                 isInitialRoot: Privilege.current() == .root
             )
         }
@@ -107,12 +109,6 @@ extension NetworkHelper {
                 guard fields.count >= 10, let interface = fields.last else { return false }
                 return fields[0].allSatisfy { $0 == "0" } && fields[1] == "00" && interface != "lo"
             }
-        }
-
-        private static func text(of path: String) -> String {
-            let file = Descriptor(open(path, O_RDONLY | O_CLOEXEC))
-            guard file.number >= 0, let bytes = file.contents(atMost: 1 << 20) else { return "" }
-            return String(decoding: bytes, as: UTF8.self)
         }
     }
 }
