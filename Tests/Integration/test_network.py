@@ -3,6 +3,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sys
 import unittest
 
 from support import Case
@@ -13,6 +14,22 @@ from support.processes import wait_until
 HELPERS = ("slirp4netns", "pasta")
 
 
+# Becomes a program whose system calls somebody supervises already: the kernel allows one listener for a process.
+SUPERVISED = """
+import ctypes, os, platform, struct, sys
+# Any call with a number that no call has waits for an answer (seccomp_unotify(2)).
+filter = b"".join(struct.pack("HBBI", *line) for line in
+                  [(0x20, 0, 0, 0), (0x15, 0, 1, 0x7fff), (0x06, 0, 0, 0x7fc00000), (0x06, 0, 0, 0x7fff0000)])
+memory = ctypes.create_string_buffer(filter)
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(filter) // 8, ctypes.addressof(memory)))
+libc = ctypes.CDLL(None, use_errno=True)
+listener = libc.syscall({"x86_64": 317, "aarch64": 277}[platform.machine()], 1, 8, ctypes.byref(program))
+assert listener >= 0, os.strerror(ctypes.get_errno())
+os.set_inheritable(listener, True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 class OnAMachine(Case):
     """Builds run on a machine of the test's own."""
     helper = None
@@ -21,9 +38,9 @@ class OnAMachine(Case):
         super().setUp()
         self.machine = Machine(self.directory)
         self.addCleanup(self.machine.close)
-        program = support_case.SWBUILD
-        support_case.SWBUILD = self.machine.command(program)
-        self.addCleanup(setattr, support_case, "SWBUILD", program)
+        self.program = support_case.SWBUILD
+        support_case.SWBUILD = self.machine.command(self.program)
+        self.addCleanup(setattr, support_case, "SWBUILD", self.program)
 
     def only(self, *names: str) -> dict:
         """An environment in whose PATH there are these helpers alone (and what runs a build)."""
@@ -42,7 +59,8 @@ class OnAMachine(Case):
 class Network(OnAMachine):
     def test_a_step_reaches_out(self):
         for env in self.each_helper():
-            built = self.build(f"FROM busybox\nRUN nc {ADDRESS} 8000 > /a; nc {ADDRESS6} 8000 > /b; true\n",
+            built = self.build(f"FROM busybox\nRUN timeout 10 nc {ADDRESS} 8000 | head -n 1 > /a; for i in 1 2 3 4 5; do "
+                               f"timeout 10 nc {ADDRESS6} 8000 | head -n 1 > /b; [ -s /b ] && exit; sleep 1; done\n",
                                "--no-cache", env=env)
             self.assertEqual(built.layout.text("/a"), "from outside\n")
             self.assertEqual(built.layout.text("/b"), "from six\n")
@@ -112,6 +130,16 @@ class Network(OnAMachine):
         self.assertNotEqual(tree.text("/one/n1"), tree.text("/two/n1"))
         self.assertLessEqual({tree.text("/one/n2"), tree.text("/two/n2")},
                              {tree.text("/one/n1"), tree.text("/two/n1")}, "a lane has its network for good")
+
+    def test_a_build_that_is_supervised_itself_has_a_network(self):
+        script = self.directory / "supervised.py"
+        script.write_text(SUPERVISED)
+        program = self.directory / "supervised"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {script} {self.program} "$@"\n')
+        program.chmod(0o755)
+        support_case.SWBUILD = self.machine.command(str(program))
+        built = self.build(f"FROM busybox\nRUN nc {ADDRESS} 8000 > /a\n", env=self.only("slirp4netns"))
+        self.assertEqual(built.layout.text("/a"), "from outside\n")
 
     def test_who_can_change_a_network_has_it_alone(self):
         built = self.build(
