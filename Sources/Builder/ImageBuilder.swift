@@ -89,7 +89,8 @@ public struct ImageBuilder: Sendable {
                 remotes: remotes,
                 leaks: leaks,
                 trace: trace,
-                privilege: privilege
+                privilege: privilege,
+                networkHelpers: NetworkHelper.installed()
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)

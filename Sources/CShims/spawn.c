@@ -89,8 +89,7 @@ char *swb_own_arguments(int count, size_t *length) {
     return start;
 }
 
-/// Every signal at its default, none blocked: an ignored signal would stay ignored through execve.
-static void reset_signals(void) {
+void swb_reset_signals(void) {
     struct {
         void *handler;
         unsigned long flags;
@@ -108,8 +107,8 @@ static void close_between(int first, int last) {
     if (first <= last) (void)syscall(SYS_close_range, (unsigned)first, (unsigned)last, 0);
 }
 
-/// Closes every descriptor but those given (-1 is passed over): directories of the host, other steps' pipes.
-static void close_all_but(int *kept, size_t count) {
+// What is open here: directories of the host, other steps' pipes.
+void swb_close_all_but(int *kept, size_t count) {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = i; j > 0 && kept[j - 1] > kept[j]; j--) {
             int swapped = kept[j];
@@ -200,7 +199,7 @@ _Noreturn static void run_command(const struct swb_plan *plan, const struct swb_
     int64_t began = monotonic_now();
 
     int report_fd = plan->report;
-    close_all_but(&report_fd, 1);
+    swb_close_all_but(&report_fd, 1);
     struct swb_report report = {.began = began};
     reap(command, &report);
     ssize_t written;
@@ -214,6 +213,7 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     int error = plan->own_users != 0 ? become_namespace_root() : 0;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
     error = hide_memory(plan);
+    if (error == 0 && plan->network >= 0 && syscall(SYS_setns, plan->network, CLONE_NEWNET) != 0) error = errno;
     // A namespace made by clone3 would have the cgroup of the parent as its root.
     if (error == 0 && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
@@ -234,11 +234,12 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
 }
 
 static void become_init(const struct swb_plan *plan) {
-    reset_signals();
+    swb_reset_signals();
     die_with_parent(plan->parent);
     (void)setsid();
-    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->supervisor};
-    close_all_but(kept, sizeof kept / sizeof kept[0]);
+    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
+        plan->supervisor};
+    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {
         if (dup3(plan->parent, fd, O_CLOEXEC) < 0) {

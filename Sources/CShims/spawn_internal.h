@@ -49,6 +49,12 @@ int swb_change_root(struct swb_setup *setup);
 // spawn_operations.c
 int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 
+// spawn.c
+/// Every signal at its default, none blocked: an ignored signal would stay ignored through execve.
+void swb_reset_signals(void);
+/// Closes every descriptor but those given (-1 is passed over).
+void swb_close_all_but(int *kept, size_t count);
+
 // spawn_supervised.c
 /// Installs the supervising filter and hands its listener to the parent.
 int swb_install_supervising_filter(const struct swb_plan *plan);

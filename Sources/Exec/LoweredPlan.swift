@@ -28,7 +28,7 @@ final class LoweredPlan {
             swb_limit(resource: $0.resource.number, reserved: 0, soft: $0.soft, hard: $0.hard)
         }
         lowered = swb_plan(
-            own_network: plan.network == .host ? 0 : 1,
+            own_network: plan.network.isNew ? 1 : 0,
             own_users: plan.idMaps == nil ? 0 : 1,
             operations: UnsafePointer(arena.copy(operations.map { $0.lowered(in: arena) })),
             operation_count: UInt32(operations.count),
@@ -54,6 +54,7 @@ final class LoweredPlan {
             gate: -1,
             parent: -1,
             cgroup: -1,
+            network: plan.network.namespace?.descriptor.number ?? -1,
             supervisor: -1,
             own_arguments: nil,
             own_arguments_length: 0

@@ -2,7 +2,7 @@ extension SandboxPlan {
     /// The operations that set this plan's sandbox up.
     var operations: [Operation] {
         var operations: [Operation] = [.privateMounts, .hostname(hostname)]
-        if network != .host { operations.append(.loopbackUp) }
+        if network.isNew { operations.append(.loopbackUp) }
         var root = root
         root.opensDevices = isPrivileged
         operations.append(.root(root))

@@ -25,7 +25,7 @@ extension SandboxPlan {
         return try step.outcome(of: plan)
     }
 
-    /// Runs the step as `run(cancellation:output:)` does, in cgroups that are made for it and removed afterwards.
+    /// Runs the step as `run(cancellation:supervision:output:)` does, in cgroups that are made for it and removed afterwards.
     ///
     /// - Parameters:
     ///   - parent: Where the cgroups are made; without one the step stays in the caller's.

@@ -77,7 +77,7 @@ public struct SandboxPlan: Sendable, Hashable {
         root: Overlay,
         mounts: [Mount] = [],
         hostname: String = "swbuild",
-        network: Network = .isolated,
+        network: Network = .none,
         idMaps: IDMaps? = nil,
         credentials: Credentials = .root,
         capabilities: CapabilitySet = .docker,
@@ -148,10 +148,20 @@ extension SandboxPlan {
         /// A network namespace of its own with nothing but the loopback interface.
         case none
 
-        /// A network of its own, apart from the host's. There is no way out of it yet: the same as `none`.
-        case isolated
+        /// A network namespace that there is already, of the caller's user namespace: the plan has no maps of its own.
+        case joined(NetworkNamespace)
 
         /// The network of the caller.
         case host
+    }
+}
+
+extension SandboxPlan.Network {
+    /// Whether the step's network namespace is made with it.
+    var isNew: Bool { self == .none }
+
+    /// The namespace that the step joins.
+    var namespace: NetworkNamespace? {
+        if case .joined(let namespace) = self { namespace } else { nil }
     }
 }

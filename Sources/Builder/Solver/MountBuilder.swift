@@ -51,7 +51,7 @@ struct MountBuilder {
         let resolver = (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? []
         let files: [(String, [UInt8])] = [
             ("/etc/hosts", Array(hosts.utf8)), ("/etc/hostname", Array("\(step.hostname)\n".utf8)),
-            ("/etc/resolv.conf", resolver),
+            ("/etc/resolv.conf", runner.environment.networks.resolverFile(resolver, for: step.network)),
         ]
         for (target, contents) in files {
             place(

@@ -130,6 +130,8 @@ final class StepEnvironment: Sendable {
     let remotes: RemoteSources
     let stubs = MountPointStubs()
     let leaks: LeakCheck
+    let networks: StepNetworks
+    let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
 
@@ -152,6 +154,7 @@ final class StepEnvironment: Sendable {
         leaks = parts.leaks
         trace = parts.trace
         privilege = parts.privilege
+        networks = StepNetworks(helpers: parts.networkHelpers, cancellation: parts.cancellation)
     }
 
     /// The time of directories and files that a step makes itself.
@@ -177,6 +180,7 @@ final class StepEnvironment: Sendable {
         var leaks: LeakCheck
         var trace: Trace
         var privilege: Privilege
+        var networkHelpers: [NetworkHelper]
     }
 }
 

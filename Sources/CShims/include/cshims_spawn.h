@@ -66,7 +66,7 @@ struct swb_limit {
 };
 
 struct swb_plan {
-    uint32_t own_network; // 0 or 1: a network namespace
+    uint32_t own_network; // 0 or 1: a new network namespace
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
@@ -93,6 +93,7 @@ struct swb_plan {
     int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
+    int network; // -1, or a network namespace to join
     int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
