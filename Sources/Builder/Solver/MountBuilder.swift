@@ -79,7 +79,8 @@ struct MountBuilder {
                 if required { throw MissingAgent(id: id) }
                 return
             }
-            let kind = SandboxPlan.Mount.Kind.bind(source: socket, relative: "", readOnly: false, recursive: false)
+            // Read-only: one may speak with the agent all the same, but not change its socket's owner or mode.
+            let kind = SandboxPlan.Mount.Kind.bind(source: socket, relative: "", readOnly: true, recursive: false)
             place(kind, at: mount.target, isDirectory: false)
             environment.append(("SSH_AUTH_SOCK", mount.target))
         }
