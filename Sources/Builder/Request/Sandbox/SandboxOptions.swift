@@ -15,6 +15,10 @@ public struct SandboxOptions: Sendable, Hashable {
     public var seccomp = SeccompChoice.default
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges = false
+    /// The AppArmor profile of the steps.
+    public var appArmor = AppArmorChoice.default
+    /// The SELinux label of the steps; `nil` for that of the caller.
+    public var seLinux: SELinuxLabel?
     /// What the build file may ask for.
     public var entitlements: [Entitlement] = []
 
@@ -52,6 +56,8 @@ extension SandboxOptions {
         if let sharedMemorySize { fields.append(("shared memory", ["\(sharedMemorySize)"])) }
         if !resourceLimits.isEmpty { fields.append(("limits", resourceLimits.map(\.description))) }
         if noNewPrivileges { fields.append(("no new privileges", ["true"])) }
+        if case .profile(let name) = appArmor { fields.append(("AppArmor profile", [name])) }
+        if let seLinux { fields.append(("SELinux label", [seLinux.context])) }
         if isInsecure {
             fields.append(("security", ["insecure"]))
             return fields
@@ -73,6 +79,7 @@ extension SandboxOptions {
         plan.resourceLimits = resourceLimits
         plan.noNewPrivileges = noNewPrivileges
         plan.isPrivileged = isInsecure
+        plan.labels = labels(isInsecure: isInsecure, on: .host)
         plan.capabilities = isInsecure ? .all : capabilities
         plan.seccomp = isInsecure ? .unconfined : filter
     }
