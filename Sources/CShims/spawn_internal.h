@@ -61,6 +61,10 @@ int swb_start_stub(const struct swb_plan *plan, const struct swb_setup *setup);
 /// Executes the stub as PID 1, without privileges; returns the error.
 int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, int64_t began);
 
+// spawn_supervised.c
+/// Installs the supervising filter and hands its listener to the parent.
+int swb_install_supervising_filter(const struct swb_plan *plan);
+
 // spawn_command.c
 /// What the command's side of run_command needs.
 struct swb_streams {

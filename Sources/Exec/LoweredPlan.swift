@@ -13,7 +13,7 @@ final class LoweredPlan {
     private(set) var lowered: swb_plan
 
     /// Lays a plan out in memory.
-    init(_ plan: SandboxPlan) throws(SandboxError) {
+    init(_ plan: SandboxPlan, supervised asking: CallFilter? = nil) throws(SandboxError) {
         guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
@@ -21,6 +21,7 @@ final class LoweredPlan {
         operations = plan.operations
         candidates = plan.candidates(for: program)
         let filter = try plan.filter().instructions
+        let asking = asking?.program.instructions ?? []
 
         let arena = arena
         let limits = plan.resourceLimits.map {
@@ -47,6 +48,8 @@ final class LoweredPlan {
             capabilities: plan.capabilities.rawValue,
             filter: UnsafeRawPointer(arena.copy(filter)),
             filter_length: UInt16(clamping: filter.count),
+            supervising_filter_length: UInt16(clamping: asking.count),
+            supervising_filter: UnsafeRawPointer(arena.copy(asking)),
             no_new_privileges: plan.noNewPrivileges ? 1 : 0,
             limit_count: UInt32(limits.count),
             limits: UnsafePointer(arena.copy(limits)),
@@ -56,6 +59,7 @@ final class LoweredPlan {
             gate: -1,
             parent: -1,
             cgroup: -1,
+            supervisor: -1,
             own_arguments: nil,
             own_arguments_length: 0
         )

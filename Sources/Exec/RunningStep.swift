@@ -7,6 +7,9 @@ struct RunningStep: ~Copyable {
     private let process: pid_t
     private let processDescriptor: Descriptor
     private let readers: Readers
+    /// The cgroup version 2 that the step is in, or none.
+    private let cgroup: Descriptor
+    private let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.
@@ -16,12 +19,6 @@ struct RunningStep: ~Copyable {
         let reports: Descriptor
     }
 
-    private init(process: pid_t, descriptor: consuming Descriptor, readers: consuming Readers) {
-        self.process = process
-        processDescriptor = descriptor
-        self.readers = readers
-    }
-
     deinit {
         guard !isReaped else { return }
         kill()
@@ -29,7 +26,13 @@ struct RunningStep: ~Copyable {
     }
 
     /// Ends every process of the step.
+    ///
+    /// The kernel kills the rest when process 1 ends; a cgroup has no process that could be a moment longer.
     borrowing func kill() {
+        if cgroup.number >= 0 {
+            let file = Descriptor(openat(cgroup.number, "cgroup.kill", O_WRONLY | O_CLOEXEC))
+            if file.number >= 0 { _ = Glibc.write(file.number, "1", 1) }
+        }
         _ = swb_pidfd_kill(processDescriptor.number, SIGKILL)
     }
 }
@@ -38,7 +41,7 @@ struct RunningStep: ~Copyable {
 
 extension RunningStep {
     /// Starts a step.
-    static func start(_ plan: LoweredPlan) throws(SandboxError) -> RunningStep {
+    static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
         let output = try pipe()
         let error = try pipe()
         let report = try pipe()
@@ -49,28 +52,33 @@ extension RunningStep {
         _ = fcntl(gate.reader.number, F_SETFL, 0)
         let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
+        let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
 
         var lowered = plan.lowered
         lowered.standard_output = output.writer.number
         lowered.standard_error = error.writer.number
         lowered.report = report.writer.number
         lowered.parent = parent.number
-        lowered.gate = plan.plan.idMaps == nil ? -1 : gate.reader.number
+        let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
+        lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
+        lowered.supervisor = channel.remote.number
         var process: pid_t = -1
         var descriptor: CInt = -1
         let failure = swb_spawn(&lowered, &process, &descriptor)
         guard failure == 0 else { throw SandboxError(.clone, code: failure) }
         let step = RunningStep(
             process: process,
-            descriptor: Descriptor(descriptor),
+            processDescriptor: Descriptor(descriptor),
             readers: Readers(
                 standardOutput: output.reader,
                 standardError: error.reader,
                 reports: report.reader
-            )
+            ),
+            cgroup: cgroup,
+            listener: channel.listener
         )
-        if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
+        if waits { try step.open(gate.writer, for: plan.plan) }
         return step
     }
 
@@ -104,15 +112,22 @@ extension RunningStep {
         guard fchown(writer.number, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
     }
 
-    /// Writes the id maps and lets the child go on.
-    private borrowing func open(_ gate: borrowing Descriptor, maps: IDMaps) throws(SandboxError) {
+    /// Puts the child into its cgroups, writes its id maps, and lets it go on.
+    private borrowing func open(_ gate: borrowing Descriptor, for plan: SandboxPlan) throws(SandboxError) {
         let process = process
-        try Self.attempt(.idMap) { () throws(Errno) in
-            try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
-            try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+        for directory in plan.legacyCgroupDirectories {
+            try Self.attempt(.operation("move the step into the cgroup \(directory)")) { () throws(Errno) in
+                try Self.write("\(process)", to: "\(directory)/cgroup.procs")
+            }
+        }
+        if let maps = plan.idMaps {
+            try Self.attempt(.idMap) { () throws(Errno) in
+                try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
+                try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+            }
         }
         var byte: UInt8 = 0
-        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.idMap, code: errno) }
+        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.namespace, code: errno) }
     }
 
     private static func write(_ text: String, to path: String) throws(Errno) {
@@ -145,6 +160,7 @@ extension RunningStep {
         let streams: [OutputStream] = [.standardOutput, .standardError]
         var polled = [
             readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+            listener?.descriptor ?? -1,
         ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
@@ -156,6 +172,10 @@ extension RunningStep {
             if cancellation.isCancelled {
                 kill()
                 polled[3].fd = -1
+            }
+            if let listener, polled[4].revents != 0 {
+                listener.serve(polled[4].revents)
+                polled[4].fd = listener.descriptor
             }
             for (index, stream) in streams.enumerated() where polled[index].revents != 0 {
                 switch Self.read(polled[index].fd, into: buffer) {

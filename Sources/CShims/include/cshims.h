@@ -3,6 +3,8 @@
 
 #include "cshims_curl.h"
 #include "cshims_files.h"
+#include "cshims_notify.h"
 #include "cshims_spawn.h"
+#include "cshims_users.h"
 
 #endif

@@ -85,6 +85,8 @@ struct swb_plan {
     uint64_t capabilities; // the bounding set; for uid 0 the permitted and effective sets as well
     const void *_Nullable filter; // struct sock_filter[]
     uint16_t filter_length;
+    uint16_t supervising_filter_length;
+    const void *_Nullable supervising_filter; // struct sock_filter[]: what it stops waits for an answer of this program
     uint8_t no_new_privileges;
     uint32_t limit_count;
     const struct swb_limit *_Nullable limits;
@@ -92,9 +94,10 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
-    int gate;   // -1: no user namespace, so nothing to wait for
+    int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
+    int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;
