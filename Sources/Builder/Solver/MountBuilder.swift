@@ -88,7 +88,8 @@ struct MountBuilder {
                 access: AgentRelay.Access(uid: uid, gid: gid, mode: mode)
             )
             relays.append(relay)
-            let kind = SandboxPlan.Mount.Kind.bind(source: relay.path, relative: "", readOnly: false, recursive: false)
+            // Read-only: one may speak with the agent all the same, but not change its socket's owner or mode.
+            let kind = SandboxPlan.Mount.Kind.bind(source: relay.path, relative: "", readOnly: true, recursive: false)
             place(kind, at: mount.target, isDirectory: false)
             environment.append(("SSH_AUTH_SOCK", mount.target))
         }

@@ -65,14 +65,19 @@ struct swb_limit {
     uint64_t hard;
 };
 
+enum { SWB_STUB_ARGUMENT_SIZE = 64 };
+
 struct swb_plan {
     uint32_t own_network; // 0 or 1: a new network namespace
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
     uint32_t umask;
-    const char *_Nullable const *_Nonnull candidates; // what execve tries, in order, until NULL
-    char *_Nullable const *_Nonnull arguments;
+    // A buffer of SWB_STUB_ARGUMENT_SIZE bytes; for each label the file below /proc that takes it and its text; what execve
+    // tries, in order; then the program's arguments.
+    char *_Nullable const *_Nonnull stub_arguments;
+    uint32_t label_count;
+    uint32_t candidate_count;
     char *_Nullable const *_Nonnull environment;
     uint32_t uid;
     uint32_t gid;
@@ -110,6 +115,7 @@ enum swb_stage {
     SWB_STAGE_SECCOMP,
     SWB_STAGE_DIRECTORY,
     SWB_STAGE_EXECUTE,
+    SWB_STAGE_LABEL,
 };
 
 /// What a failure is about, where a number alone does not tell.
@@ -124,7 +130,7 @@ enum swb_detail {
 struct swb_report {
     int32_t failed; // 0: the command ended, status and usage are set
     int32_t stage;
-    int32_t index; // of the operation, of the limit or of the execve candidate
+    int32_t index; // of the operation, of the limit, of the label or of the execve candidate
     int32_t detail;
     int32_t error;
     int32_t status; // as wait(2) has it

@@ -21,6 +21,10 @@ public struct SandboxOptions: Sendable, Hashable {
     public var noNewPrivileges = false
     /// Device nodes of the host.
     public var devices: [HostDevice] = []
+    /// The AppArmor profile of the steps.
+    public var appArmor = AppArmorChoice.default
+    /// The SELinux label of the steps; `nil` for that of the caller.
+    public var seLinux: SELinuxLabel?
     /// What the build file may ask for.
     public var entitlements: [Entitlement] = []
 
@@ -69,6 +73,8 @@ extension SandboxOptions {
         if !resourceLimits.isEmpty { fields.append(("limits", resourceLimits.map(\.description))) }
         if !devices.isEmpty { fields.append(("devices", devices.map(\.description))) }
         if noNewPrivileges { fields.append(("no new privileges", ["true"])) }
+        if case .profile(let name) = appArmor { fields.append(("AppArmor profile", [name])) }
+        if let seLinux { fields.append(("SELinux label", [seLinux.context])) }
         if isInsecure {
             fields.append(("security", ["insecure"]))
             return fields
@@ -90,6 +96,7 @@ extension SandboxOptions {
         plan.resourceLimits = resourceLimits
         plan.noNewPrivileges = noNewPrivileges
         plan.isPrivileged = isInsecure
+        plan.labels = labels(isInsecure: isInsecure, on: .host)
         plan.capabilities = isInsecure ? .all : capabilities
         plan.seccomp = isInsecure ? .unconfined : filter
     }
