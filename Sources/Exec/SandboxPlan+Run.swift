@@ -25,7 +25,7 @@ extension SandboxPlan {
         return try step.outcome(of: plan)
     }
 
-    /// Runs the step as `run(cancellation:output:)` does, in cgroups that are made for it and removed afterwards.
+    /// Runs the step as `run(cancellation:supervision:output:)` does, in cgroups that are made for it and removed afterwards.
     ///
     /// - Parameters:
     ///   - parent: Where the cgroups are made; without one the step stays in the caller's.
@@ -40,7 +40,9 @@ extension SandboxPlan {
         supervision: Supervision? = nil,
         output: (OutputStream, UnsafeRawBufferPointer) -> Void
     ) throws -> StepOutcome {
-        guard let parent else { return try run(cancellation: cancellation, supervision: supervision, output: output) }
+        guard let parent else {
+            return try run(cancellation: cancellation, supervision: supervision, output: output)
+        }
         let cgroup = try parent.makeStepCgroup()
         defer { cgroup.remove() }
         var plan = self

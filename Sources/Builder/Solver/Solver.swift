@@ -116,7 +116,7 @@ final class StepEnvironment: Sendable {
     let progress: any ProgressSink
     let logger: Logger
     let secrets: [String: [UInt8]]
-    let sshAgents: [String: String]
+    let agents: SSHAgents
     let platform: Platform
     let sandbox: SandboxOptions
     /// The system call filter of steps that are not insecure.
@@ -129,7 +129,10 @@ final class StepEnvironment: Sendable {
     let checks: CheckOptions
     let remotes: RemoteSources
     let stubs: MountPointStubs
-    let supervisionFilters = SupervisionFilters()
+    let deviceLayers = DeviceLayers()
+    let leaks: LeakCheck
+    let networks: StepNetworks
+    let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
 
@@ -140,7 +143,7 @@ final class StepEnvironment: Sendable {
         progress = parts.progress
         logger = parts.logger
         secrets = parts.secrets
-        sshAgents = parts.sshAgents
+        agents = parts.agents
         platform = parts.platform
         sandbox = parts.sandbox
         filter = parts.filter
@@ -149,9 +152,11 @@ final class StepEnvironment: Sendable {
         contexts = parts.contexts
         checks = parts.checks
         remotes = parts.remotes
+        leaks = parts.leaks
         trace = parts.trace
         privilege = parts.privilege
         stubs = MountPointStubs(form: store.form)
+        networks = StepNetworks(helpers: parts.networkHelpers, cancellation: parts.cancellation)
     }
 
     /// The time of directories and files that a step makes itself.
@@ -165,7 +170,7 @@ final class StepEnvironment: Sendable {
         var progress: any ProgressSink
         var logger: Logger
         var secrets: [String: [UInt8]]
-        var sshAgents: [String: String]
+        var agents: SSHAgents
         var platform: Platform
         var sandbox: SandboxOptions
         var filter: SeccompPolicy
@@ -174,8 +179,10 @@ final class StepEnvironment: Sendable {
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources
+        var leaks: LeakCheck
         var trace: Trace
         var privilege: Privilege
+        var networkHelpers: [NetworkHelper]
     }
 }
 

@@ -116,7 +116,6 @@ extension StepRunner {
             ),
             mounts: mounts.plan,
             hostname: step.hostname,
-            network: step.network.sandboxNetwork,
             credentials: Credentials(
                 uid: user.uid,
                 gid: user.gid,
@@ -131,10 +130,13 @@ extension StepRunner {
         // Nobody else is there to be: the supervisor says otherwise.
         if store.form.marksOwners { plan.credentials = .root }
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
+        let network = try StepNetwork(step.network, for: plan, environment.networks)
+        plan.network = network.network
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
-        let usage = try run(plan, diagnosis, supervisor)
+        // Locks and agents of the mounts are held until the step has ended.
+        let usage = try withExtendedLifetime(mounts) { try run(plan, network, diagnosis, supervisor) }
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
             let owners = StepOwners(
@@ -158,6 +160,12 @@ extension StepRunner {
         guard bytes >= RewrittenFiles.threshold, let range = node.display.range else { return }
         let finding = RewrittenFiles.finding(bytes: bytes, in: range)
         if environment.checks.applies(finding.rule) { environment.progress.emit(.finding(finding)) }
+    }
+
+    /// Once a build: each step that fails says it for itself.
+    private func warn(of network: StepNetwork) {
+        guard let complaint = network.complaint, environment.networks.isFirstWarning() else { return }
+        environment.progress.emit(.note("warning: \(complaint)"))
     }
 
     /// The root directory of a fresh upper directory hides the one below: it must look the same.
@@ -185,6 +193,7 @@ extension StepRunner {
 
     private func run(
         _ plan: SandboxPlan,
+        _ network: StepNetwork,
         _ diagnosis: CommandDiagnosis,
         _ supervisor: OwnershipSupervisor?
     ) throws -> StepUsage {
@@ -196,12 +205,12 @@ extension StepRunner {
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
+        let supervisors = network.supervisors + [supervisor].compactMap { $0 }
         do {
-            let supervisors = [supervisor].compactMap { $0 }
             outcome = try plan.run(
                 below: environment.cgroups,
                 cancellation: environment.cancellation,
-                supervision: environment.supervisionFilters.supervision(by: supervisors)
+                supervision: try environment.callFilters.supervision(by: supervisors)
             ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
@@ -210,6 +219,7 @@ extension StepRunner {
         }
         output.finish()
         trace(outcome, since: began)
+        warn(of: network)
         environment.logger.debug(
             """
             \(node.display.name): \(outcome.status), user \(outcome.userTime) µs, system \(outcome.systemTime) µs, \
@@ -226,6 +236,7 @@ extension StepRunner {
                     tail: output.tail,
                     logPath: logPath,
                     notes: diagnosis.notes(for: outcome, output: output.tail, shortage: memory)
+                        + (network.complaint.map { [$0] } ?? [])
                 )
             )
         }
@@ -317,16 +328,6 @@ private struct OutputRecorder {
     private mutating func take(_ found: [String]) {
         for line in found { progress.emit(.output(step: step, line: line)) }
         tail = (tail + found.suffix(Self.tailLength)).suffix(Self.tailLength)
-    }
-}
-
-extension NetworkMode {
-    fileprivate var sandboxNetwork: SandboxPlan.Network {
-        switch self {
-        case .default: .isolated
-        case .none: .none
-        case .host: .host
-        }
     }
 }
 

@@ -4,20 +4,9 @@ import OCI
 import Store
 import Synchronization
 
-/// What steps have their system calls answered by, and the filters that stop those calls.
-final class SupervisionFilters: Sendable {
-    private let filters = Mutex<[[CallTrap]: CallFilter]>([:])
+/// Which layers have device nodes.
+final class DeviceLayers: Sendable {
     private let layersWithDevices = Mutex<[DiffID: Bool]>([:])
-
-    /// The supervision by these, `nil` where they want to hear of nothing.
-    func supervision(by supervisors: [any CallSupervisor]) throws(SandboxError) -> Supervision? {
-        let traps = supervisors.flatMap(\.traps)
-        guard !traps.isEmpty else { return nil }
-        if let known = filters.withLock({ $0[traps] }) { return Supervision(filter: known, supervisors: supervisors) }
-        let filter = try CallFilter(traps)
-        filters.withLock { $0[traps] = filter }
-        return Supervision(filter: filter, supervisors: supervisors)
-    }
 
     /// Whether a layer has device nodes that a step could see: what is below `/dev` is hidden.
     func hasDevices(_ diffID: DiffID, in store: Store) throws -> Bool {
@@ -45,7 +34,7 @@ extension StepRunner {
         let scope = OwnershipSupervisor.Scope(
             marksOwners: store.form.marksOwners,
             makesDevices: plan.capabilities.contains(.mknod),
-            showsDevices: try chain.contains { try environment.supervisionFilters.hasDevices($0, in: store) },
+            showsDevices: try chain.contains { try environment.deviceLayers.hasDevices($0, in: store) },
             credentials: Credentials(uid: user.uid, gid: user.gid, supplementaryGroups: groups)
         )
         return OwnershipSupervisor(scope, marks: .ofLayers)

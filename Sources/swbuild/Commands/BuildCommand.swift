@@ -65,6 +65,7 @@ struct BuildCommand: AsyncParsableCommand {
             let store = try global.openStore()
             if let reason = Startup.shortfall { reporter.sink.emit(.note(Self.oneIDNote(reason))) }
             let cancellation = Cancellation()
+            try request.runSecretCommands(cancellation)
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
             if let origin = loader.origin {
