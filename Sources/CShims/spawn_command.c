@@ -77,7 +77,8 @@ static int set_identity(const struct swb_plan *plan) {
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     int error = drop_bounding_set(plan->capabilities);
     if (error != 0) return error;
-    if (syscall(SYS_setgroups, plan->group_count, plan->groups) != 0) return errno;
+    // A user namespace with one id has no right to change groups.
+    if (plan->groups != NULL && syscall(SYS_setgroups, plan->group_count, plan->groups) != 0) return errno;
     if (syscall(SYS_setresgid, plan->gid, plan->gid, plan->gid) != 0) return errno;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno;
     if (syscall(SYS_setresuid, plan->uid, plan->uid, plan->uid) != 0) return errno;

@@ -43,7 +43,8 @@ final class LoweredPlan {
             environment: UnsafePointer(arena.strings(plan.environment)),
             uid: plan.credentials.uid,
             gid: plan.credentials.gid,
-            groups: UnsafePointer(arena.copy(plan.credentials.supplementaryGroups)),
+            groups: plan.availableIDs?.isSingle == true
+                ? nil : UnsafePointer(arena.copy(plan.credentials.supplementaryGroups)),
             group_count: plan.credentials.supplementaryGroups.count,
             capabilities: plan.capabilities.rawValue,
             filter: UnsafeRawPointer(arena.copy(filter)),

@@ -108,10 +108,11 @@ class SingleIDTests(RootlessCase):
         # What apt-get does for its downloads, and dpkg for the files it unpacks.
         self.assertSame(
             "FROM busybox\n"
-            "RUN adduser -D -u 100 worker && mkdir -p /var/cache/p && chown worker /var/cache/p && "
+            "RUN echo worker:x:100:1002::/:/bin/sh >> /etc/passwd && mkdir -p /var/cache/p && chown worker /var/cache/p && "
             "test \"$(su worker -c 'id -u; id -g' | tr '\\n' ' ')\" = '100 1002 ' && test \"$(id -u)\" = 0 && "
-            "su worker -c 'su nobody -c true' 2>/dev/null; "
-            "install -o worker -g staff -m 2755 /bin/busybox /usr/bin/tool && chown 0:50 /var/lib && chmod g+s /var/lib\n")
+            "! su worker -c 'su build -c true' 2>/dev/null </dev/null && "
+            "cp /bin/busybox /usr/bin/tool.new && chown worker:staff /usr/bin/tool.new && chmod 2755 /usr/bin/tool.new && "
+            "mv /usr/bin/tool.new /usr/bin/tool && chown 0:50 /var/lib && chmod g+s /var/lib\n")
 
     def test_a_step_of_another_user(self):
         build = self.user_build("FROM busybox\nUSER build\nRUN id && touch /tmp/x && ! chown 0 /tmp/x\n",
@@ -147,8 +148,8 @@ class DeviceTests(RootlessCase):
         outside.chmod(0o777)
         self.user_build(f"FROM busybox\nRUN ln -s / /up && mkdir -p /j && mknod /up/a c 1 3; mknod ../../../b c 1 3; "
                         f"mknod {outside}/c c 1 3; ln -s {outside} /out; mknod /out/d c 1 3; "
-                        "mkdir -p /j/dev && cp /bin/busybox /j/sh && cd /j && chroot /j /sh mknod /dev/e c 1 3 && "
-                        "chroot /j /sh mknod ../../f c 1 3 && ls /a /b /j/dev/e /j/f\n")
+                        "mkdir -p /j/dev && cp /bin/busybox /j && cd /j && chroot /j /busybox mknod /dev/e c 1 3 && "
+                        "chroot /j /busybox mknod ../../f c 1 3 && ls /a /b /j/dev/e /j/f\n")
         self.assertEqual(list(outside.iterdir()), [])
 
 

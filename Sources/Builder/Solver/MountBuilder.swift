@@ -85,7 +85,8 @@ struct MountBuilder {
             let relay = try AgentRelay(
                 to: agent,
                 in: work.makeDirectory("ssh", mode: 0o700),
-                access: AgentRelay.Access(uid: uid, gid: gid, mode: mode)
+                access: runner.store.form.marksOwners
+                    ? AgentRelay.Access(uid: 0, gid: 0, mode: mode) : AgentRelay.Access(uid: uid, gid: gid, mode: mode)
             )
             relays.append(relay)
             // Read-only: one may speak with the agent all the same, but not change its socket's owner or mode.
