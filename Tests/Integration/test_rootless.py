@@ -99,8 +99,8 @@ class SingleIDTests(RootlessCase):
         self.assertSame(
             "FROM busybox AS all\n"
             "RUN mkdir /d && touch /d/a /d/b && chown -R 33:34 /d && chown 0:0 /d/b && ln -s a /d/l && chown -h 5:6 /d/l\n"
-            "RUN chmod 700 /d/a && mv /d/b /d/c && touch /d/new && chgrp 7 /d/a && touch -h -d @1 /d/l\n"
-            "RUN chown :8 /d/new && mv /d/new /d/moved && chmod 4755 /d/a && chown 9 /d/a\n"
+            "RUN chmod 700 /d/a && mv /d/b /d/c && touch /d/new && chown 33:7 /d/a && touch -h -d @1 /d/l\n"
+            "RUN chown :8 /d/new && mv /d/new /d/moved && chmod 4755 /d/a && chown 9:7 /d/a\n"
             "USER build\nRUN touch /tmp/mine && mkdir /tmp/dir\n"
             "USER 0\nRUN chmod 600 /tmp/mine && touch /tmp/dir/roots\n"
             "FROM all\nCOPY --from=all /d /f\n")
