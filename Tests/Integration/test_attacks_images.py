@@ -196,7 +196,7 @@ class FullDisk(AttackCase):
 
     def test_filled_by_a_step(self):
         self.assertEqual(self.lines(self.fine), ["fine"])
-        for command in ("dd if=/dev/zero of=/big bs=1M", "yes | head -c 60000000"):
+        for command in ("dd if=/dev/zero of=/big bs=1M", "head -c 60000000 /dev/zero | tr '\\0' x"):
             with self.subTest(command):
                 built = self.attack(f"FROM busybox\nRUN {command}\n", "--no-cache")
                 self.assertNotEqual(built.status, 0)
