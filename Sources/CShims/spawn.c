@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 // Starting a step: clone3 in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
-// starts the command, reaps whatever becomes its child, reports how the command ended, and ends: then the kernel kills
-// every process that is left.
+// starts the command, and becomes the stub, which reaps whatever becomes its child, reports how the command ended, and
+// ends: then the kernel kills every process that is left.
 
 #include "spawn_internal.h"
 
@@ -15,10 +15,8 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,45 +165,35 @@ static int64_t monotonic_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/// Waits for the command, reaping every orphan on the way.
-static void reap(pid_t command, struct swb_report *report) {
-    for (;;) {
-        int status;
-        pid_t ended = wait4(-1, &status, __WALL, NULL);
-        if (ended == command) {
-            report->status = status;
-            report->ended = monotonic_now();
-            break;
-        }
-        if (ended < 0 && errno != EINTR) break;
-    }
-    struct rusage usage;
-    if (getrusage(RUSAGE_CHILDREN, &usage) != 0) return;
-    report->user_microseconds = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
-    report->system_microseconds = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec;
-    report->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
-}
-
 /// Starts the command and stays as its reaper.
 _Noreturn static void run_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input) {
+    struct swb_report failure = {.stage = SWB_STAGE_NAMESPACE};
+    // The command's program does not begin before this process has nothing more to hide.
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) != 0) {
+        failure.error = errno;
+        swb_fail(plan, failure);
+    }
+    swb_name_descriptors(plan, setup, gate[0]);
     // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
     // side neither returns nor writes to anything that is used below.
     pid_t command = vfork();
     if (command < 0) {
-        swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = errno});
+        failure.error = errno;
+        swb_fail(plan, failure);
     }
-    if (command == 0) swb_become_command(plan, setup, standard_input);
-    // vfork comes back when the command's program is there.
+    if (command == 0) {
+        swb_become_command(
+            plan, setup, (struct swb_streams){.standard_input = standard_input, .gate = gate[0]}
+        );
+    }
+    // vfork comes back when the command's stub is there.
     int64_t began = monotonic_now();
 
-    int report_fd = plan->report;
-    swb_close_all_but(&report_fd, 1);
-    struct swb_report report = {.began = began};
-    reap(command, &report);
-    ssize_t written;
-    do written = write(report_fd, &report, sizeof report);
-    while (written < 0 && errno == EINTR);
-    _exit(0);
+    int kept[] = {plan->report, setup->stub, gate[1]};
+    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
+    failure.error = swb_become_reaper(setup, command, plan->report, began);
+    swb_fail(plan, failure);
 }
 
 static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
@@ -233,6 +221,19 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     }
 }
 
+/// The step's own /dev/null. Where a mount of the build file covers it, the end of a pipe that says nothing either.
+static int open_standard_input(void) {
+    struct stat status;
+    // What is there instead may be a FIFO, to wait at for ever.
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (null >= 0 && fstat(null, &status) == 0 && S_ISCHR(status.st_mode) && fcntl(null, F_SETFL, 0) == 0) return null;
+    if (null >= 0) close(null);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return -errno;
+    close(ends[1]);
+    return ends[0];
+}
+
 static void become_init(const struct swb_plan *plan) {
     swb_reset_signals();
     die_with_parent(plan->parent);
@@ -248,9 +249,9 @@ static void become_init(const struct swb_plan *plan) {
     }
     (void)umask(0);
 
-    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1};
+    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
     set_up(plan, &setup);
-    int standard_input = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
+    int standard_input = open_standard_input();
+    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
     run_command(plan, &setup, standard_input);
 }

@@ -33,8 +33,13 @@ final class LoweredPlan {
             operations: UnsafePointer(arena.copy(operations.map { $0.lowered(in: arena) })),
             operation_count: UInt32(operations.count),
             umask: plan.umask,
-            candidates: UnsafePointer(arena.constantStrings(candidates)),
-            arguments: UnsafePointer(arena.strings(plan.arguments)),
+            stub_arguments: UnsafePointer(
+                arena.strings(
+                    [Self.stubArgument] + plan.labels.flatMap { [$0.attribute, $0.text] } + candidates + plan.arguments
+                )
+            ),
+            label_count: UInt32(plan.labels.count),
+            candidate_count: UInt32(candidates.count),
             environment: UnsafePointer(arena.strings(plan.environment)),
             uid: plan.credentials.uid,
             gid: plan.credentials.gid,
@@ -65,6 +70,9 @@ final class LoweredPlan {
         }
     }
 
+    /// Room for what the child tells the program that executes the command.
+    private static let stubArgument = String(repeating: " ", count: Int(SWB_STUB_ARGUMENT_SIZE) - 1)
+
     /// What a failure that the child reported is about.
     func error(for report: swb_report) -> SandboxError {
         let code = Errno(rawValue: report.error)
@@ -75,6 +83,10 @@ final class LoweredPlan {
         case SWB_STAGE_LIMIT: return limitError(report)
         case SWB_STAGE_CREDENTIALS: return SandboxError(.credentials, code, subject: plan.credentials.description)
         case SWB_STAGE_SECCOMP: return SandboxError(.seccomp, code)
+        case SWB_STAGE_LABEL:
+            let label =
+                plan.labels.indices.contains(Int(report.index)) ? plan.labels[Int(report.index)].description : ""
+            return SandboxError(.label(label), code)
         case SWB_STAGE_DIRECTORY: return SandboxError(.workingDirectory, code, subject: plan.workingDirectory)
         case SWB_STAGE_EXECUTE: return executeError(report)
         default: return SandboxError(.namespace, code)

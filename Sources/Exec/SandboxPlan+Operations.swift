@@ -1,3 +1,5 @@
+import Glibc
+
 extension SandboxPlan {
     /// The operations that set this plan's sandbox up.
     var operations: [Operation] {
@@ -10,7 +12,7 @@ extension SandboxPlan {
         operations += (Self.devices + (isPrivileged ? Self.privilegedDevices : [])).map(Operation.device)
         operations += Self.deviceLinks.map { .symbolicLink(directory: "/dev", name: $0.name, text: $0.text) }
         if !isPrivileged {
-            operations += Self.maskedPaths.map(Operation.mask)
+            operations += (Self.maskedPaths + Self.throttlePaths).map(Operation.mask)
             operations += Self.readOnlyPaths.map(Operation.readOnly)
         }
         operations += mounts.map(Operation.mount)
@@ -96,6 +98,11 @@ extension SandboxPlan {
         "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
         "/sys/firmware",
     ]
+
+    /// How often each processor was too hot, where the machine tells: that says what others compute.
+    private static let throttlePaths: [String] = (0..<max(0, sysconf(CInt(_SC_NPROCESSORS_CONF))))
+        .map { number -> String in "/sys/devices/system/cpu/cpu\(number)/thermal_throttle" }
+        .filter { access($0, F_OK) == 0 }
 
     private static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 }

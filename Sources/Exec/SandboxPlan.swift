@@ -40,6 +40,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges: Bool
 
+    /// What the kernel's security modules put on the step's program.
+    public var labels: [ExecLabel] = []
+
     /// The directory inside the root where the step starts; made, owned by root and with mode 0755, when it is missing.
     public var workingDirectory: String
 

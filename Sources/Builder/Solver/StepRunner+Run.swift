@@ -130,7 +130,8 @@ extension StepRunner {
         plan.network = network.network
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        let usage = try run(plan, network, diagnosis)
+        // Locks and agents of the mounts are held until the step has ended.
+        let usage = try withExtendedLifetime(mounts) { try run(plan, network, diagnosis) }
         let (entries, rewritten) = try span(.diff) {
             try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
         }
