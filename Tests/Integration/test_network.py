@@ -59,8 +59,8 @@ class OnAMachine(Case):
 class Network(OnAMachine):
     def test_a_step_reaches_out(self):
         for env in self.each_helper():
-            built = self.build(f"FROM busybox\nRUN timeout 10 nc {ADDRESS} 8000 | head -n 1 > /a; for i in 1 2 3 4 5; do "
-                               f"timeout 10 nc {ADDRESS6} 8000 | head -n 1 > /b; [ -s /b ] && exit; sleep 1; done\n",
+            built = self.build(f"FROM busybox\nRUN timeout 4 nc {ADDRESS} 8000 | head -n 1 > /a; for i in 1 2 3 4 5; do "
+                               f"timeout 4 nc {ADDRESS6} 8000 | head -n 1 > /b; [ -s /b ] && exit; sleep 1; done\n",
                                "--no-cache", env=env)
             self.assertEqual(built.layout.text("/a"), "from outside\n")
             self.assertEqual(built.layout.text("/b"), "from six\n")
@@ -79,7 +79,7 @@ class Network(OnAMachine):
                   ADDRESS, ADDRESS6, OWN, OWN6, "localhost"]
         for env in self.each_helper():
             tries = "".join(f"timeout 2 nc {place} 8001 >> /got 2> /dev/null & " for place in places)
-            built = self.build(f"FROM busybox\nRUN nc {ADDRESS} 1 2>/dev/null; > /got; {tries}wait\n",
+            built = self.build(f"FROM busybox\nRUN timeout 2 nc {ADDRESS} 1 2>/dev/null; > /got; {tries}wait\n",
                                "--no-cache", env=env)
             self.assertEqual(built.layout.text("/got"), "")
 
@@ -164,7 +164,7 @@ class Network(OnAMachine):
             # The scripts have become swbuild by now.
             os.kill(process.pid, signal.SIGKILL)
             wait_until(lambda: not self.machine.processes(name))
-            wait_until(lambda: not self.machine.processes("swbuild"))
+            wait_until(lambda: not self.machine.processes(pathlib.Path(self.program).name))
 
 
 if __name__ == "__main__":
