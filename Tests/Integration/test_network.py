@@ -60,7 +60,8 @@ class Network(OnAMachine):
     def test_a_step_reaches_out(self):
         for env in self.each_helper():
             built = self.build(f"FROM busybox\nRUN timeout 4 nc {ADDRESS} 8000 | head -n 1 > /a; "
-                               f"for i in 1 2 3 4 5; do timeout 4 nc {ADDRESS6} 8000 | head -n 1 > /b; [ -s /b ] && exit; sleep 1; done\n",
+                               f"for i in 1 2 3 4 5; do timeout 4 nc {ADDRESS6} 8000 | head -n 1 > /b; "
+                               "[ -s /b ] && exit; sleep 1; done\n",
                                "--no-cache", env=env)
             self.assertEqual(built.layout.text("/a"), "from outside\n")
             self.assertEqual(built.layout.text("/b"), "from six\n")
