@@ -22,7 +22,8 @@ enum { KERNEL_SIGNAL_SET_SIZE = 8 };
 _Noreturn static void become_helper(const struct swb_helper *helper) {
     uint64_t none = 0;
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNAL_SET_SIZE);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    // Not to be closed at execve: it may be 0 itself, the lowest number that is free.
+    int null = open("/dev/null", O_RDWR);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(helper->errors, 2) < 0
         || dup2(helper->network, SWB_HELPER_NETWORK) < 0 || dup2(helper->ready, SWB_HELPER_READY) < 0) {
         _exit(126);

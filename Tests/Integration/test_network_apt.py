@@ -1,4 +1,4 @@
-"""A package manager in a RUN step, on a Debian root file system, with the packages of wherever this machine's are from."""
+"""A package manager in a RUN step, on a Debian root file system, with packages from where this machine's are from."""
 import pathlib
 import re
 import socket

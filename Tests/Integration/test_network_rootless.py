@@ -30,7 +30,7 @@ class NetworkOfAUser(RootlessCase):
     def test_a_step_reaches_out_and_not_in(self):
         for name in HELPERS:
             built = self.user_build(
-                f"FROM busybox\nRUN timeout 10 nc {ADDRESS} 8000 | head -n 1 > /a; "
+                f"FROM busybox\nRUN timeout 4 nc {ADDRESS} 8000 | head -n 1 > /a; "
                 f"nslookup -type=a example.test > /b; timeout 2 nc {OWN} 8001 > /c 2> /d; "
                 "timeout 2 nc 10.0.2.2 8001 >> /c 2>> /d; timeout 2 nc 127.0.0.1 8001 >> /c 2>> /d; true\n",
                 "--no-cache", env=self.path_with(name), wrapper_flags=["--tunnels"])

@@ -111,12 +111,13 @@ class Machine:
         return str(path)
 
     def processes(self, name: str) -> list[int]:
-        """The processes of that name on the machine."""
+        """The processes on the machine that were called by that name."""
         found = []
         for directory in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 same = os.readlink(directory / "ns/net") == self.inside.name
-                if same and name in (directory / "comm").read_text():
+                called = (directory / "cmdline").read_bytes().split(b"\0")[0].decode().rsplit("/", 1)[-1]
+                if same and called == name:
                     found.append(int(directory.name))
             except OSError:
                 continue  # ended in the meantime
