@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -28,7 +29,7 @@ enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
 
 _Noreturn static void become_init(const struct swb_plan *plan);
 
-int swb_spawn(const struct swb_plan *plan, pid_t *pid, int *pidfd) {
+int swb_spawn(const struct swb_plan *plan, int *pid, int *pidfd) {
     // glibc's own functions leave two signals of its own out of the mask: ask the kernel.
     uint64_t everything = ~(uint64_t)0, previous = 0;
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &previous, KERNEL_SIGNAL_SET_SIZE) != 0) return errno;
@@ -47,11 +48,11 @@ int swb_spawn(const struct swb_plan *plan, pid_t *pid, int *pidfd) {
     int error = child < 0 ? errno : 0;
 
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &previous, NULL, KERNEL_SIGNAL_SET_SIZE);
-    if (error == 0) *pid = (pid_t)child;
+    if (error == 0) *pid = (int)child;
     return error;
 }
 
-int swb_pidfd_open(pid_t pid) {
+int swb_pidfd_open(int pid) {
     long fd = syscall(SYS_pidfd_open, pid, 0);
     return fd < 0 ? -errno : (int)fd;
 }
@@ -89,8 +90,13 @@ char *swb_own_arguments(int count, size_t *length) {
     return start;
 }
 
-/// Every signal at its default, none blocked: an ignored signal would stay ignored through execve.
-static void reset_signals(void) {
+static void set_signal_mask(uint64_t blocked) {
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNAL_SET_SIZE);
+}
+
+/// Every signal at its default: an ignored signal would stay ignored through execve. None is blocked, unless they are
+/// to be passed on: then those that come before the command is there wait for it.
+static void reset_signals(bool blocks) {
     struct {
         void *handler;
         unsigned long flags;
@@ -100,8 +106,7 @@ static void reset_signals(void) {
     for (int number = 1; number <= SIGNAL_COUNT; number++) {
         (void)syscall(SYS_rt_sigaction, number, &by_default, NULL, KERNEL_SIGNAL_SET_SIZE);
     }
-    uint64_t none = 0;
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNAL_SET_SIZE);
+    set_signal_mask(blocks ? ~(uint64_t)0 : 0);
 }
 
 static void close_between(int first, int last) {
@@ -183,21 +188,46 @@ static void reap(pid_t command, struct swb_report *report) {
     report->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
 }
 
+/// Reaps orphans; the command's own end is left for reap() to see.
+static bool has_ended(pid_t command) {
+    for (;;) {
+        siginfo_t ended = {0};
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0) return true;
+        if (ended.si_pid == 0) return false;
+        if (ended.si_pid == command) return true;
+        (void)wait4(ended.si_pid, NULL, __WALL, NULL);
+    }
+}
+
+/// Passes signals from outside on to the command until it ends. They are blocked: so none is lost, and none is ignored
+/// because this is PID 1.
+static void forward_signals(pid_t command) {
+    uint64_t everything = ~(uint64_t)0;
+    while (!has_ended(command)) {
+        long number = syscall(SYS_rt_sigtimedwait, &everything, NULL, NULL, KERNEL_SIGNAL_SET_SIZE);
+        if (number > 0 && number != SIGCHLD) (void)kill(command, (int)number);
+    }
+}
+
 /// Starts the command and stays as its reaper.
-_Noreturn static void run_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input) {
+_Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
     // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
-    // side neither returns nor writes to anything that is used below.
+    // side does not return, and writes to nothing that is used below but the compromises of the set-up.
     pid_t command = vfork();
     if (command < 0) {
         swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = errno});
     }
-    if (command == 0) swb_become_command(plan, setup, standard_input);
+    if (command == 0) {
+        if (plan->forwards_signals) set_signal_mask(0);
+        swb_become_command(plan, setup, standard_input);
+    }
     // vfork comes back when the command's program is there.
     int64_t began = monotonic_now();
 
     int report_fd = plan->report;
     close_all_but(&report_fd, 1);
-    struct swb_report report = {.began = began};
+    struct swb_report report = {.began = began, .compromises = setup->compromises};
+    if (plan->forwards_signals) forward_signals(command);
     reap(command, &report);
     ssize_t written;
     do written = write(report_fd, &report, sizeof report);
@@ -210,7 +240,7 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
     error = hide_memory(plan);
     // A namespace made by clone3 would have the cgroup of the parent as its root.
-    if (error == 0 && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
+    if (error == 0 && !plan->keeps_cgroup_view && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
 
     for (uint32_t i = 0; i < plan->operation_count; i++) {
@@ -228,11 +258,21 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     }
 }
 
+static int open_standard_input(const struct swb_plan *plan, const struct swb_setup *setup) {
+    if (plan->terminal >= 0) return swb_open_terminal(setup, plan->terminal, plan->uid);
+    if (plan->standard_input >= 0) return plan->standard_input;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
 static void become_init(const struct swb_plan *plan) {
-    reset_signals();
+    reset_signals(plan->forwards_signals != 0);
     die_with_parent(plan->parent);
     (void)setsid();
-    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent};
+    int kept[] = {
+        plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->standard_input,
+        plan->terminal,
+    };
     close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {
@@ -244,7 +284,7 @@ static void become_init(const struct swb_plan *plan) {
 
     struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1};
     set_up(plan, &setup);
-    int standard_input = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
+    int standard_input = open_standard_input(plan, &setup);
+    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
     run_command(plan, &setup, standard_input);
 }

@@ -4,6 +4,7 @@
 #include "cshims_spawn.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 // Everything declared here runs in the child of a program with many threads, before execve: async-signal-safe calls only.
 // Functions that return int return 0 or an errno, unless they return a descriptor: then it is that or a negative errno.
@@ -16,6 +17,7 @@ struct swb_setup {
     int working_directory;  // -1 until SWB_WORKING_DIRECTORY
     uint32_t index;         // of the running operation: names what it puts into the staging area
     int32_t detail;
+    uint32_t compromises;   // enum swb_compromise, any of them
 };
 
 // spawn_paths.c
@@ -49,9 +51,18 @@ int swb_change_root(struct swb_setup *setup);
 // spawn_operations.c
 int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 
+// spawn_runtime.c
+int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation *operation);
+
+// spawn_terminal.c
+/// A new terminal of the step's own, for a user; its master goes through a socket. Its other end, or a negative errno.
+int swb_open_terminal(const struct swb_setup *setup, int socket, uid_t uid);
+/// Makes the terminal that is descriptor 0 the one that controls this session.
+int swb_take_terminal(void);
+
 // spawn_command.c
 /// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
-_Noreturn void swb_become_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input);
+_Noreturn void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input);
 /// Reports a failure to the parent and ends the process.
 _Noreturn void swb_fail(const struct swb_plan *plan, struct swb_report report);
 

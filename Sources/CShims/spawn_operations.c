@@ -40,6 +40,7 @@ static int mount_file_system(struct swb_setup *setup, const struct swb_operation
     int mount = swb_new_file_system(operation);
     if (mount == -EPERM && operation->relative != NULL) {
         mount = swb_clone_mount(AT_FDCWD, operation->relative, operation->attributes, true);
+        setup->compromises |= SWB_COMPROMISE_SYSFS;
     }
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
@@ -190,6 +191,7 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     case SWB_FILE: return file(setup, operation);
     case SWB_CHANGE_ROOT: return swb_change_root(setup);
     case SWB_WORKING_DIRECTORY: return working_directory(setup, operation);
+    case SWB_RUNTIME_BUNDLE: return swb_make_runtime_bundle(setup, operation);
     }
     return ENOSYS;
 }

@@ -13,7 +13,8 @@ final class LoweredPlan {
     private(set) var lowered: swb_plan
 
     /// Lays a plan out in memory.
-    init(_ plan: SandboxPlan) throws(SandboxError) {
+    init(_ described: SandboxPlan) throws(SandboxError) {
+        let plan = described.launchingRuntime
         guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
@@ -52,7 +53,11 @@ final class LoweredPlan {
             parent: -1,
             cgroup: -1,
             own_arguments: nil,
-            own_arguments_length: 0
+            own_arguments_length: 0,
+            keeps_cgroup_view: plan.runtime == nil ? 0 : 1,
+            forwards_signals: plan.standardInput == .empty ? 0 : 1,
+            standard_input: -1,
+            terminal: -1
         )
         lowered.own_arguments = swb_own_arguments(CommandLine.argc, &lowered.own_arguments_length)
         if arena.hasTruncatedText {
@@ -141,7 +146,7 @@ extension Operation {
         case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
         case .mount(let mount): mount.target
         case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
-        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot: "/"
+        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot, .runtimeBundle: "/"
         }
     }
 }

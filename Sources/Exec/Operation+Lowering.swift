@@ -29,6 +29,10 @@ extension Operation {
             return lowered
         case .mount(let mount): return mount.lowered(in: arena)
         case .workingDirectory(let path): return swb_operation(kind: SWB_WORKING_DIRECTORY, target: path, in: arena)
+        case .runtimeBundle(let configuration):
+            var lowered = swb_operation(kind: SWB_RUNTIME_BUNDLE)
+            lowered.setData(configuration, in: arena)
+            return lowered
         }
     }
 

@@ -12,6 +12,7 @@ enum Operation: Sendable, Hashable {
     case mount(SandboxPlan.Mount)
     case changeRoot
     case workingDirectory(String)
+    case runtimeBundle(configuration: [UInt8])
 }
 
 extension Operation {
@@ -70,6 +71,7 @@ extension Operation: CustomStringConvertible {
         case .mount(let mount): mount.description
         case .changeRoot: "change to the step's root"
         case .workingDirectory(let path): "enter \(path)"
+        case .runtimeBundle: "make the bundle for the runtime"
         }
     }
 }

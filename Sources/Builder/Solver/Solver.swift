@@ -122,6 +122,7 @@ final class StepEnvironment: Sendable {
     let checks: CheckOptions
     let remotes: RemoteSources
     let stubs = MountPointStubs()
+    let compromises = CompromiseNotes()
     let trace: Trace
 
     init(store: Store, work: WorkDirectory, parts: Parts) {

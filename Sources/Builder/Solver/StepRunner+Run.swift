@@ -124,14 +124,27 @@ extension StepRunner {
         )
         plan.seccompDirectory = store.seccompDirectory
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
+        let runtime = try environment.sandbox.runtime.map { program in
+            try RuntimeStep(program, &plan, filter: environment.sandbox.filterRules, work: environment.work)
+        }
+        defer { runtime?.cleanUp() }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        try run(plan, diagnosis)
+        try run(plan, diagnosis, runtime)
         let (entries, rewritten) = try span(.diff) {
             try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
         }
         warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper)
+    }
+
+    /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.
+    private func tell(of compromises: Compromises, _ plan: SandboxPlan) {
+        let hasSecrets = plan.mounts.contains { mount in
+            if case .file(_, _, _, _, readOnly: true) = mount.kind { true } else { false }
+        }
+        let found = hasSecrets ? compromises : compromises.subtracting(.swap)
+        for text in environment.compromises.sentences(for: found) { environment.progress.emit(.note("note: \(text)")) }
     }
 
     private func warn(ofRewritten bytes: Int64) {
@@ -162,7 +175,7 @@ extension StepRunner {
         return result
     }
 
-    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis) throws {
+    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis, _ runtime: RuntimeStep?) throws {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -179,6 +192,7 @@ extension StepRunner {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
+        tell(of: outcome.compromises, plan)
         trace(outcome, since: began)
         environment.logger.debug(
             """
@@ -188,6 +202,7 @@ extension StepRunner {
         )
         guard outcome.status == .exited(0) else {
             if environment.cancellation.isCancelled { throw BuildError.cancelled }
+            if let failure = runtime?.failure() { throw StepProblem(failure, at: node.display.range) }
             throw BuildError.command(
                 CommandFailure(
                     display: node.display,
@@ -277,7 +292,7 @@ private struct OutputRecorder {
 }
 
 extension NetworkMode {
-    fileprivate var sandboxNetwork: SandboxPlan.Network {
+    var sandboxNetwork: SandboxPlan.Network {
         switch self {
         case .default: .isolated
         case .none: .none

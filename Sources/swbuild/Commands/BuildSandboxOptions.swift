@@ -30,6 +30,12 @@ struct BuildSandboxOptions: ParsableArguments {
     @Option(name: .long, help: "What the build file may ask for: network.host or security.insecure.")
     var allow: [String] = []
 
+    @Option(
+        name: .long,
+        help: "A program that runs the RUN steps in place of swbuild's own sandbox: runc, crun, or a path."
+    )
+    var runtime: String?
+
     func validate() throws {
         guard NetworkMode(rawValue: network) != nil else {
             throw ValidationError("--network \(network): expected default, none or host")
@@ -45,5 +51,9 @@ struct BuildSandboxOptions: ParsableArguments {
         try request.sandbox.setCapabilities(add: capAdd, drop: capDrop)
         for option in securityOpt { try request.sandbox.addSecurityOption(option, in: directory) }
         for entitlement in allow { try request.sandbox.allow(entitlement) }
+        if let runtime {
+            let path = Console.environment("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+            request.sandbox.runtime = try ContainerRuntime(parsing: runtime, in: directory, searchPath: path)
+        }
     }
 }
