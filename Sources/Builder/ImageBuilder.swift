@@ -13,6 +13,7 @@ public struct ImageBuilder: Sendable {
     private let cancellation: Cancellation
     private let logger: Logger
     private let trace: Trace
+    private let privilege: Privilege
 
     /// A builder on a store, which tells `progress` what happens and stops when `cancellation` says so.
     ///
@@ -22,8 +23,10 @@ public struct ImageBuilder: Sendable {
         progress: any ProgressSink,
         cancellation: Cancellation,
         logger: Logger = Logger(label: "swbuild") { _ in SwiftLogNoOpLogHandler() },
-        trace: Trace = .off
+        trace: Trace = .off,
+        privilege: Privilege = .current()
     ) {
+        self.privilege = privilege
         self.logger = logger
         self.trace = trace
         self.store = store
@@ -51,9 +54,7 @@ public struct ImageBuilder: Sendable {
         defer { withExtendedLifetime(hold) {} }
         let plan = try trace.span(.planning) { try self.plan(request, checks) }
         trace.nameSteps(plan.graph.nodes.map(\.display.name))
-        for warning in plan.warnings {
-            progress.emit(.note((["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")))
-        }
+        for warning in plan.warnings { progress.emit(.warning(warning)) }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
         let work = try store.makeWorkDirectory()
         // What was brought here for this build has new files each time: there is nothing to remember of them.
@@ -77,11 +78,13 @@ public struct ImageBuilder: Sendable {
                 platform: request.platform,
                 sandbox: request.sandbox,
                 filter: try request.sandbox.filter(),
+                cgroups: try request.sandbox.prepareCgroups(),
                 logs: try makeLogDirectory(),
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
-                trace: trace
+                trace: trace,
+                privilege: privilege
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
@@ -137,7 +140,7 @@ public struct ImageBuilder: Sendable {
     private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
         graph.nodes.enumerated().compactMap { index, node in
             guard node.operation != .scratch, let state = states[NodeID(index: index)] else { return nil }
-            return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds)
+            return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds, usage: state.usage)
         }
     }
 

@@ -96,9 +96,9 @@ public struct UnknownImage: Error, Sendable, CustomStringConvertible {
 
     /// One sentence: what was asked for, and what there is.
     public var description: String {
-        if isAmbiguous { return "'\(name)' is the beginning of more than one image's digest; give more of it" }
+        if isAmbiguous { return "`\(name)` is the beginning of more than one image's digest; give more of it" }
         return names.isEmpty
-            ? "there is no image '\(name)': the store is empty"
-            : "there is no image '\(name)'; there are \(names.sorted().joined(separator: ", "))"
+            ? "there is no image `\(name)`: the store is empty"
+            : "there is no image `\(name)`; there are \(names.sorted().joined(separator: ", "))"
     }
 }

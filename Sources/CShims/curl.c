@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Any libcurl that distributions build with TLS; Debian has the one with OpenSSL under the first name. */
 static const char *const library_names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
@@ -89,15 +90,19 @@ static int take_tick(void *context, curl_off_t a, curl_off_t b, curl_off_t c, cu
     return exchange->request->on_tick(exchange->request->context);
 }
 
-/* Keeps redirects, too, to HTTP: never to file: and the many others that libcurl knows. */
-static void allow_http_only(CURL *handle) {
+/*
+ * Keeps redirects, too, to HTTP: never to file: and the many others that libcurl knows. And what was asked for over TLS
+ * comes over TLS: a redirect to plain HTTP would give up what the URL promises.
+ */
+static void allow_http_only(CURL *handle, const char *url) {
+    int is_secure = strncasecmp(url, "https:", 6) == 0;
     if (curl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-        curl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK)
+        curl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, is_secure ? "https" : "http,https") == CURLE_OK)
         return;
     /* Before libcurl 7.85 these were bit masks; the numbers are those of CURLOPT_PROTOCOLS and ..REDIR_PROTOCOLS. */
     long both = CURLPROTO_HTTP | CURLPROTO_HTTPS;
     curl.easy_setopt(handle, (CURLoption)181, both);
-    curl.easy_setopt(handle, (CURLoption)182, both);
+    curl.easy_setopt(handle, (CURLoption)182, is_secure ? (long)CURLPROTO_HTTPS : both);
 }
 
 static void set_options(CURL *handle, struct exchange *exchange, struct curl_slist *headers, char *reason) {
@@ -106,7 +111,7 @@ static void set_options(CURL *handle, struct exchange *exchange, struct curl_sli
     curl.easy_setopt(handle, CURLOPT_ERRORBUFFER, reason);
     curl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl.easy_setopt(handle, CURLOPT_USERAGENT, "swbuild");
-    allow_http_only(handle);
+    allow_http_only(handle, request->url);
     curl.easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request->maximum_redirects > 0 ? 1L : 0L);
     curl.easy_setopt(handle, CURLOPT_MAXREDIRS, (long)request->maximum_redirects);
     if (request->certificates) curl.easy_setopt(handle, CURLOPT_CAINFO, request->certificates);

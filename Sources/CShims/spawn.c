@@ -149,14 +149,18 @@ static int hide_memory(const struct swb_plan *plan) {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
-/// Waits until the parent has written the id maps, then becomes root of the user namespace.
-static int enter_user_namespace(int gate) {
-    if (gate < 0) return 0;
+/// Waits until the parent has done to this process what only it can do: its id maps, its cgroups.
+static void wait_at_gate(int gate) {
+    if (gate < 0) return;
     char byte;
     ssize_t got;
     do got = read(gate, &byte, 1);
     while (got < 0 && errno == EINTR);
     if (got != 1) _exit(127);
+}
+
+/// Becomes root of the user namespace.
+static int become_namespace_root(void) {
     // The C library's functions would tell threads that this process does not have.
     if (syscall(SYS_setresgid, 0, 0, 0) != 0 || syscall(SYS_setresuid, 0, 0, 0) != 0) return errno;
     return 0;
@@ -236,7 +240,8 @@ _Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup 
 }
 
 static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
-    int error = enter_user_namespace(plan->gate);
+    wait_at_gate(plan->gate);
+    int error = plan->own_users != 0 ? become_namespace_root() : 0;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
     error = hide_memory(plan);
     // A namespace made by clone3 would have the cgroup of the parent as its root.
@@ -270,8 +275,8 @@ static void become_init(const struct swb_plan *plan) {
     die_with_parent(plan->parent);
     (void)setsid();
     int kept[] = {
-        plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->standard_input,
-        plan->terminal,
+        plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->supervisor,
+        plan->standard_input, plan->terminal,
     };
     close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.

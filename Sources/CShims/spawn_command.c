@@ -92,11 +92,14 @@ static int set_identity(const struct swb_plan *plan) {
     return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
-/// The filter goes in while CAP_SYS_ADMIN is there: without it the kernel demands no_new_privs, and set-user-ID
+/// The filters go in while CAP_SYS_ADMIN is there: without it the kernel demands no_new_privs, and set-user-ID
 /// programs would stop working.
 static int install_filter(const struct swb_plan *plan) {
     if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
-    if (plan->filter_length == 0) return 0;
+    // First, while the other one does not stand in the way of it. Which one was first does not matter to a call: a refusal
+    // goes before a question.
+    int error = swb_install_supervising_filter(plan);
+    if (error != 0 || plan->filter_length == 0) return error;
     struct sock_fprog program = {.len = plan->filter_length, .filter = (struct sock_filter *)plan->filter};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
 }

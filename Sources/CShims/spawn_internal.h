@@ -60,6 +60,10 @@ int swb_open_terminal(const struct swb_setup *setup, int socket, uid_t uid);
 /// Makes the terminal that is descriptor 0 the one that controls this session.
 int swb_take_terminal(void);
 
+// spawn_supervised.c
+/// Installs the supervising filter and hands its listener to the parent.
+int swb_install_supervising_filter(const struct swb_plan *plan);
+
 // spawn_command.c
 /// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
 _Noreturn void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input);

@@ -96,6 +96,14 @@ static int read_only(struct swb_setup *setup, const struct swb_operation *operat
     return error;
 }
 
+/// A copy of a mount of the host's. What is mounted beneath it belongs to it in a user namespace: the kernel lets nobody
+/// there see what the other mounts hide.
+static int clone_source(int source, const struct swb_operation *operation) {
+    bool recursive = (operation->flags & SWB_FLAG_RECURSIVE) != 0;
+    int mount = swb_clone_mount(source, "", operation->attributes, recursive);
+    return mount == -EINVAL && !recursive ? swb_clone_mount(source, "", operation->attributes, true) : mount;
+}
+
 /// Mounts what is at `relative` beneath a directory or mount; nothing outside of it can be reached by that path.
 static int bind_beneath(struct swb_setup *setup, const struct swb_operation *operation, int base) {
     int source = swb_open_beneath(base, operation->relative, O_PATH, 0);
@@ -103,8 +111,7 @@ static int bind_beneath(struct swb_setup *setup, const struct swb_operation *ope
         setup->detail = SWB_DETAIL_SOURCE;
         return -source;
     }
-    bool recursive = (operation->flags & SWB_FLAG_RECURSIVE) != 0;
-    int mount = swb_clone_mount(source, "", operation->attributes, recursive);
+    int mount = clone_source(source, operation);
     close(source);
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
@@ -117,8 +124,7 @@ static int bind_mount(struct swb_setup *setup, const struct swb_operation *opera
     }
     int error;
     if (operation->relative == NULL) {
-        bool recursive = (operation->flags & SWB_FLAG_RECURSIVE) != 0;
-        int mount = swb_clone_mount(base, "", operation->attributes, recursive);
+        int mount = clone_source(base, operation);
         error = mount < 0 ? -mount : swb_attach(setup, operation, mount);
     } else {
         error = bind_beneath(setup, operation, base);
@@ -168,6 +174,14 @@ static int file(struct swb_setup *setup, const struct swb_operation *operation) 
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
 
+static int staged_file(struct swb_setup *setup, const struct swb_operation *operation) {
+    int fd = openat(setup->staging, operation->relative, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0) return errno;
+    int error = write_file(operation, fd);
+    close(fd);
+    return error;
+}
+
 static int working_directory(struct swb_setup *setup, const struct swb_operation *operation) {
     int fd = swb_open_working_directory(setup, operation->target);
     if (fd < 0) return -fd;
@@ -191,6 +205,7 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     case SWB_FILE: return file(setup, operation);
     case SWB_CHANGE_ROOT: return swb_change_root(setup);
     case SWB_WORKING_DIRECTORY: return working_directory(setup, operation);
+    case SWB_STAGED_FILE: return staged_file(setup, operation);
     case SWB_RUNTIME_BUNDLE: return swb_make_runtime_bundle(setup, operation);
     }
     return ENOSYS;

@@ -31,6 +31,17 @@ struct Descriptor: ~Copyable {
     }
 }
 
+/// Pipes for programs that are not steps.
+public enum Descriptors {
+    /// The two ends of a new pipe, which no program inherits, whenever another thread starts one.
+    public static func pipe() throws(Errno) -> (reader: CInt, writer: CInt) {
+        var ends: [CInt] = [-1, -1]
+        let failure = swb_pipe(&ends)
+        guard failure == 0 else { throw Errno(rawValue: failure) }
+        return (ends[0], ends[1])
+    }
+}
+
 /// The two ends of a pipe.
 struct Pipe: ~Copyable {
     let reader: Descriptor

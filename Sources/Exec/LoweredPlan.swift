@@ -13,7 +13,7 @@ final class LoweredPlan {
     private(set) var lowered: swb_plan
 
     /// Lays a plan out in memory.
-    init(_ described: SandboxPlan) throws(SandboxError) {
+    init(_ described: SandboxPlan, supervised asking: CallFilter? = nil) throws(SandboxError) {
         let plan = described.launchingRuntime
         guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
@@ -22,6 +22,7 @@ final class LoweredPlan {
         operations = plan.operations
         candidates = plan.candidates(for: program)
         let filter = try plan.filter().instructions
+        let asking = asking?.program.instructions ?? []
 
         let arena = arena
         let limits = plan.resourceLimits.map {
@@ -43,6 +44,8 @@ final class LoweredPlan {
             capabilities: plan.capabilities.rawValue,
             filter: UnsafeRawPointer(arena.copy(filter)),
             filter_length: UInt16(clamping: filter.count),
+            supervising_filter_length: UInt16(clamping: asking.count),
+            supervising_filter: UnsafeRawPointer(arena.copy(asking)),
             no_new_privileges: plan.noNewPrivileges ? 1 : 0,
             limit_count: UInt32(limits.count),
             limits: UnsafePointer(arena.copy(limits)),
@@ -52,6 +55,7 @@ final class LoweredPlan {
             gate: -1,
             parent: -1,
             cgroup: -1,
+            supervisor: -1,
             own_arguments: nil,
             own_arguments_length: 0,
             keeps_cgroup_view: plan.runtime == nil ? 0 : 1,
@@ -146,7 +150,7 @@ extension Operation {
         case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
         case .mount(let mount): mount.target
         case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
-        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot, .runtimeBundle: "/"
+        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot, .stagedFile, .runtimeBundle: "/"
         }
     }
 }

@@ -9,6 +9,9 @@ struct RunningStep: ~Copyable {
     let readers: Readers
     /// Where the step's input goes; none where it has no input.
     let input: InputEnd
+    /// The cgroup version 2 that the step is in, or none.
+    private let cgroup: Descriptor
+    private let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.
@@ -18,18 +21,6 @@ struct RunningStep: ~Copyable {
         let reports: Descriptor
     }
 
-    private init(
-        process: pid_t,
-        descriptor: consuming Descriptor,
-        readers: consuming Readers,
-        input: InputEnd
-    ) {
-        self.process = process
-        processDescriptor = descriptor
-        self.readers = readers
-        self.input = input
-    }
-
     deinit {
         guard !isReaped else { return }
         kill()
@@ -37,7 +28,13 @@ struct RunningStep: ~Copyable {
     }
 
     /// Ends every process of the step.
+    ///
+    /// The kernel kills the rest when process 1 ends; a cgroup has no process that could be a moment longer.
     borrowing func kill() {
+        if cgroup.number >= 0 {
+            let file = Descriptor(openat(cgroup.number, "cgroup.kill", O_WRONLY | O_CLOEXEC))
+            if file.number >= 0 { _ = Glibc.write(file.number, "1", 1) }
+        }
         _ = swb_pidfd_kill(processDescriptor.number, SIGKILL)
     }
 }
@@ -46,7 +43,7 @@ struct RunningStep: ~Copyable {
 
 extension RunningStep {
     /// Starts a step.
-    static func start(_ plan: LoweredPlan) throws(SandboxError) -> RunningStep {
+    static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
         let output = try pipe()
         let error = try pipe()
         let report = try pipe()
@@ -59,31 +56,36 @@ extension RunningStep {
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
         let input = try attempt(.standardStreams) { () throws(Errno) in try InputEnds(plan.plan.standardInput) }
         if let stepEnd = input.pipe { try give(stepEnd, to: plan.plan) }
+        let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
 
         var lowered = plan.lowered
         lowered.standard_output = output.writer.number
         lowered.standard_error = error.writer.number
         lowered.report = report.writer.number
         lowered.parent = parent.number
-        lowered.gate = plan.plan.idMaps == nil ? -1 : gate.reader.number
+        let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
+        lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
         lowered.standard_input = input.pipe ?? -1
         lowered.terminal = input.socket ?? -1
+        lowered.supervisor = channel.remote.number
         var process: pid_t = -1
         var descriptor: CInt = -1
         let failure = swb_spawn(&lowered, &process, &descriptor)
         guard failure == 0 else { throw SandboxError(.clone, code: failure) }
         let step = RunningStep(
             process: process,
-            descriptor: Descriptor(descriptor),
+            processDescriptor: Descriptor(descriptor),
             readers: Readers(
                 standardOutput: output.reader,
                 standardError: error.reader,
                 reports: report.reader
             ),
-            input: input.takeOwn()
+            input: input.takeOwn(),
+            cgroup: cgroup,
+            listener: channel.listener
         )
-        if let maps = plan.plan.idMaps { try step.open(gate.writer, maps: maps) }
+        if waits { try step.open(gate.writer, for: plan.plan) }
         return step
     }
 
@@ -117,15 +119,22 @@ extension RunningStep {
         guard fchown(end, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
     }
 
-    /// Writes the id maps and lets the child go on.
-    private borrowing func open(_ gate: borrowing Descriptor, maps: IDMaps) throws(SandboxError) {
+    /// Puts the child into its cgroups, writes its id maps, and lets it go on.
+    private borrowing func open(_ gate: borrowing Descriptor, for plan: SandboxPlan) throws(SandboxError) {
         let process = process
-        try Self.attempt(.idMap) { () throws(Errno) in
-            try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
-            try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+        for directory in plan.legacyCgroupDirectories {
+            try Self.attempt(.operation("move the step into the cgroup \(directory)")) { () throws(Errno) in
+                try Self.write("\(process)", to: "\(directory)/cgroup.procs")
+            }
+        }
+        if let maps = plan.idMaps {
+            try Self.attempt(.idMap) { () throws(Errno) in
+                try Self.write(maps.groups.mapText, to: "/proc/\(process)/gid_map")
+                try Self.write(maps.users.mapText, to: "/proc/\(process)/uid_map")
+            }
         }
         var byte: UInt8 = 0
-        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.idMap, code: errno) }
+        guard Glibc.write(gate.number, &byte, 1) == 1 else { throw SandboxError(.namespace, code: errno) }
     }
 
     private static func write(_ text: String, to path: String) throws(Errno) {
@@ -158,6 +167,7 @@ extension RunningStep {
         let streams: [OutputStream] = [.standardOutput, .standardError]
         var polled = [
             readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+            listener?.descriptor ?? -1,
         ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
@@ -169,6 +179,10 @@ extension RunningStep {
             if cancellation.isCancelled {
                 kill()
                 polled[3].fd = -1
+            }
+            if let listener, polled[4].revents != 0 {
+                listener.serve(polled[4].revents)
+                polled[4].fd = listener.descriptor
             }
             for (index, stream) in streams.enumerated() where polled[index].revents != 0 {
                 switch Self.read(polled[index].fd, into: buffer) {

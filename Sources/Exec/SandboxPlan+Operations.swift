@@ -22,7 +22,7 @@ extension SandboxPlan {
     /// The kernel's file systems, as a container has them (runtime-spec, config-linux.md, "Default Filesystems").
     var fileSystems: [Operation.FileSystem] {
         // Group 5 is "tty" by convention; where it is not mapped, terminals belong to the group that opens them.
-        let hasTerminalGroup = idMaps.map { $0.groups.outside(5) != nil } ?? true
+        let hasTerminalGroup = (idMaps ?? availableIDs).map { $0.groups.outside(5) != nil } ?? true
         let terminals: [Operation.FileSystem.Option] = [
             .init(key: "newinstance"), .init(key: "ptmxmode", value: "0666"), .init(key: "mode", value: "0620"),
         ]

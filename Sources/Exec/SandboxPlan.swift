@@ -17,6 +17,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// The maps of a user namespace for the step; without them it stays in the user namespace of the caller.
     public var idMaps: IDMaps?
 
+    /// The ids that the caller has, where it is root of a user namespace itself; else all.
+    public var availableIDs: IDMaps?
+
     /// The user and the groups that the step runs as.
     public var credentials: Credentials
 
@@ -71,6 +74,9 @@ public struct SandboxPlan: Sendable, Hashable {
 
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
+
+    /// Cgroup version 1 directories of the host that the step's first process is put into before it does anything.
+    public var legacyCgroupDirectories: [String] = []
 
     /// A plan with the defaults of a build step: root's user with Docker's capabilities and system calls, no network.
     public init(

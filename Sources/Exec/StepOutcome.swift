@@ -26,10 +26,13 @@ public struct StepOutcome: Sendable, Hashable {
     /// The time the kernel computed for them, in microseconds.
     public var systemTime: UInt64
 
-    /// The most memory that any one of its processes held, in bytes.
+    /// The most memory that the step held, in bytes: all of it where a cgroup has measured it, else the largest process.
     ///
-    /// The kernel counts the copy of this program that a step begins as: what is less than that shows as that.
+    /// Of a process the kernel counts the copy of this program that a step begins as: what is less than that shows as that.
     public var peakMemory: UInt64
+
+    /// What the step's cgroup tells; `nil` where it had none.
+    public var cgroup: CgroupFigures?
 
     /// When the command ran, in nanoseconds of the monotonic clock; `nil` where that is not known.
     public var period: Range<UInt64>?
@@ -43,6 +46,14 @@ public struct StepOutcome: Sendable, Hashable {
         self.userTime = userTime
         self.systemTime = systemTime
         self.peakMemory = peakMemory
+    }
+
+    /// Takes over what a cgroup has measured: it knows of all processes, also of those that nobody has waited for.
+    mutating func take(_ figures: CgroupFigures) {
+        cgroup = figures
+        peakMemory = figures.peakMemory ?? peakMemory
+        userTime = figures.userTime ?? userTime
+        systemTime = figures.systemTime ?? systemTime
     }
 }
 

@@ -88,7 +88,7 @@ public struct MalformedDigest: Error, Sendable, Hashable, CustomStringConvertibl
 
     /// Says what was found and what is expected.
     public var description: String {
-        "'\(text.prefix(100))' is not a digest: expected sha256: and 64 lower-case hexadecimal digits"
+        "`\(text.prefix(100))` is not a digest: expected sha256: and 64 lower-case hexadecimal digits"
     }
 }
 

@@ -154,8 +154,8 @@ extension DocumentError: CustomStringConvertible {
         case .notJSON: "\(document) is not valid JSON"
         case .notEncodable: "\(document) cannot be written as JSON"
         case .tooLarge(let size, let limit): "\(document) has \(size) bytes, more than the limit of \(limit)"
-        case .missing(let member): "\(document) has no usable '\(member)'"
-        case .malformed(let member, let value): "\(document): '\(member)' has the unusable value \(value)"
+        case .missing(let member): "\(document) has no usable `\(member)`"
+        case .malformed(let member, let value): "\(document): `\(member)` has the unusable value \(value)"
         case .unsupported(let what): "\(document): \(what) is not supported"
         }
     }

@@ -24,8 +24,8 @@ public struct Platform: Sendable, Hashable {
         guard parts.allSatisfy(Self.isPart) else { return nil }
         switch parts.count {
         case 1:
-            if parts[0] == "linux" {
-                self = Platform(os: "linux", architecture: Platform.host.architecture)
+            if Self.systems.contains(parts[0]) {
+                self = Platform(os: parts[0], architecture: Platform.host.architecture)
             } else {
                 self = Platform.normalised(os: "linux", architecture: parts[0], variant: "")
             }
@@ -34,6 +34,19 @@ public struct Platform: Sendable, Hashable {
         default: return nil
         }
     }
+
+    /// The operating systems that Go knows (GOOS), whose names platforms use.
+    public static let systems = [
+        "linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "illumos", "android",
+        "ios", "aix", "plan9", "zos", "hurd", "js", "nacl", "wasip1",
+    ]
+
+    /// The architectures that Go knows or reserves (GOARCH), and their usual other names.
+    public static let architectures = [
+        "amd64", "arm64", "arm", "386", "riscv64", "s390x", "ppc64le", "ppc64", "loong64", "mips64le", "mips64",
+        "mipsle", "mips", "wasm", "x86_64", "x86-64", "aarch64", "armhf", "armel", "i386", "amd64p32", "armbe",
+        "arm64be", "mips64p32", "mips64p32le", "ppc", "riscv", "s390", "sparc", "sparc64",
+    ]
 
     private static func isPart(_ text: String) -> Bool {
         !text.isEmpty

@@ -29,8 +29,8 @@ public struct ImageNotFound: Error, Sendable, CustomStringConvertible {
     /// One sentence: what is not there, and what is.
     public var description: String {
         switch reason {
-        case .tag(let tag, let have) where have.isEmpty: "\(layout) has no image '\(tag)': it names none"
-        case .tag(let tag, let have): "\(layout) has no image '\(tag)'; it has \(have.joined(separator: ", "))"
+        case .tag(let tag, let have) where have.isEmpty: "\(layout) has no image `\(tag)`: it names none"
+        case .tag(let tag, let have): "\(layout) has no image `\(tag)`; it has \(have.joined(separator: ", "))"
         case .digest(let digest): "\(layout) has no image \(digest)"
         case .platform(let platform, let have):
             "\(layout) has no image for \(platform); it has \(have.map(\.description).joined(separator: ", "))"

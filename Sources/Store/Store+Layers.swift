@@ -154,9 +154,9 @@ extension Store {
         let blob = try openBlob(of: diffID)
         let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
         let options = ApplyOptions(
-            form: .overlay(attributePrefix: "trusted.overlay."),
+            form: .overlay(attributePrefix: form.attributePrefix),
             lower: lower,
-            allowDevices: geteuid() == 0
+            devices: form.devices
         )
         let read = try blob.withDescriptor { blob in
             try LayerReader.apply(blob, to: Directory(path: temporary), options: options)

@@ -12,6 +12,8 @@ public final class Store: Sendable {
     public let root: String
     /// The images: a layout that any OCI tool can read.
     public let images: ImageLayout
+    /// What the unpacked layers look like.
+    public let form: OverlayForm
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
@@ -21,12 +23,16 @@ public final class Store: Sendable {
     private let freshBlobs = Mutex<Set<Digest>>([])
 
     /// Opens the state directory, creating what is missing and removing what killed builds left.
-    /// - Throws: ``HostFileError`` or ``DatabaseError``.
-    public init(root: String) throws {
+    ///
+    /// What this process can do with files, and which ids it has, must be what it was when the directory was made.
+    /// - Throws: ``ForeignStore``, ``HostFileError`` or ``DatabaseError``.
+    public init(root: String, owner: StoreOwner = .machine) throws {
         try Self.makeRoom(root)
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
+        form = owner.form
+        try owner.claim(self.root)
         for name in [
             "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
             "images", "images/blobs",

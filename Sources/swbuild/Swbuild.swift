@@ -7,11 +7,13 @@ enum Main {
     ///
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
+        // First of all: a process enters a user namespace while it has one thread.
+        _ = Startup.privilege
         Signals.block()
         Signals.watch()
         let done = DispatchSemaphore(value: 0)
         Task.detached {
-            await Swbuild.main(nil)
+            await Swbuild.main(Swbuild.reordered(Array(CommandLine.arguments.dropFirst())))
             done.signal()
         }
         done.wait()
@@ -36,4 +38,18 @@ struct Swbuild: AsyncParsableCommand {
         ],
         defaultSubcommand: BuildCommand.self
     )
+}
+
+extension Swbuild {
+    /// The arguments with `--root`, where it stands before the verb, moved behind that: there it is expected.
+    static func reordered(_ arguments: [String]) -> [String] {
+        let count = arguments.first == "--root" ? 2 : arguments.first?.hasPrefix("--root=") == true ? 1 : 0
+        guard count > 0, arguments.count > count else { return arguments }
+        let verb = arguments[count]
+        let verbs = configuration.subcommands.flatMap { command in
+            [command.configuration.commandName].compactMap { $0 } + command.configuration.aliases
+        }
+        guard verbs.contains(verb) else { return arguments }
+        return [verb] + arguments[..<count] + arguments[(count + 1)...]
+    }
 }

@@ -181,4 +181,27 @@ import Testing
         let end = SourcePosition(line: 1, column: raw.utf8.count + 1)
         return Word(raw: raw, range: SourceRange(start: start, end: end), escape: escape)
     }
+
+    @Test(arguments: [
+        ("COPY <<A /x\n${x:?m}\nA\n", 3, 1, 8), ("COPY <<A /x\nb\n  ${x:?m} y\nA\n", 4, 3, 10),
+        ("COPY <<-A /x\n\tb\n\t\té${x:?m}\n\tA\n", 4, 5, 12),
+        ("COPY <<A <<B \\\n /x/\na\nA\n${x:?m}\nB\n", 6, 1, 8), ("COPY <<A /x\r\nb\r\n${x:?m}\r\nA\r\n", 4, 1, 8),
+        ("COPY <<A /x\n${x\nA\n", 3, 1, 4),
+    ])
+    func aFaultInAHereDocumentIsShownThere(text: String, line: Int, start: Int, end: Int) throws {
+        let file = try parseBuildFile(Array("FROM scratch\n\(text)".utf8))
+        guard case .copy(let copy) = try #require(file.stages[0].instructions.first).value else {
+            Issue.record("no COPY")
+            return
+        }
+        let heredocs = copy.sources.compactMap { source in
+            if case .heredoc(let heredoc) = source { heredoc } else { nil }
+        }
+        let error = #expect(throws: Diagnostic.self) {
+            for heredoc in heredocs { _ = try heredoc.expand { _ in nil } }
+        }
+        let range = try #require(error?.range)
+        #expect(range.start == SourcePosition(line: line, column: start))
+        #expect(range.end.column >= end)
+    }
 }

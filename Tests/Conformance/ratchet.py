@@ -4,6 +4,7 @@
     ratchet.py --swbuild PATH [NAME-GLOB ...]    run; cases in ratchet.txt must pass
     ratchet.py --swbuild PATH --update           run, and add to ratchet.txt what passes by now
     ratchet.py --swbuild PATH --verbose          say for every failing case what differs
+    ratchet.py --swbuild PATH --rootless         build as an ordinary user with subordinate ids (called by root)
 
 The last line is `N passed, N failed`, where only cases of ratchet.txt count as failed: the others are
 not conforming yet, and named. conform.py says what a case is and compares it.
@@ -11,6 +12,7 @@ not conforming yet, and named. conform.py says what a case is and compares it.
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -19,11 +21,14 @@ import conform
 
 HERE = pathlib.Path(__file__).resolve().parent
 RATCHET = HERE / "ratchet.txt"
+# Cases of the ratchet that no ordinary user can pass, with the reason.
+NOT_ROOTLESS = HERE / "not-rootless.txt"
+AS_USER = HERE.parent / "Integration" / "support" / "rootless.py"
 HEADER = "# Cases that pass, and must go on passing. Written by `make conformance-update`; a case leaves by hand only.\n"
 
 
-def read_ratchet() -> set[str]:
-    lines = RATCHET.read_text().splitlines() if RATCHET.exists() else []
+def read_names(path: pathlib.Path) -> set[str]:
+    lines = path.read_text().splitlines() if path.exists() else []
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
 
 
@@ -89,13 +94,16 @@ def main() -> int:
     parser.add_argument("--swbuild", required=True, type=pathlib.Path)
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--rootless", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("globs", nargs="*")
     options = parser.parse_args()
     swbuild = options.swbuild.resolve()
     if not swbuild.is_file():
         parser.error(f"{swbuild} is not there: run `make build` first")
-    ratchet = read_ratchet()
+    if options.rootless and os.geteuid() == 0:
+        os.execv(sys.executable, [sys.executable, str(AS_USER), sys.executable, *sys.argv])
+    ratchet = read_names(RATCHET) - (read_names(NOT_ROOTLESS) if options.rootless else set())
     cases = conform.load(HERE / "cases", options.globs)
     gone = sorted(ratchet - conform.load(HERE / "cases", []).keys())
     for name in gone:

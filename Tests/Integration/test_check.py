@@ -167,7 +167,7 @@ cache   /c      /c      5
 
     def test_an_unknown_target(self):
         done = self.check(EXAMPLE, "--target", "relaese", verb=("build", "--call", "outline"), expect=1)
-        self.assertMentions(done, "did you mean 'release'")
+        self.assertMentions(done, "did you mean `release`")
 
     def test_targets(self):
         done = self.check(EXAMPLE, verb=("build", "--call", "targets"), expect=0)

@@ -19,6 +19,39 @@ class ExitStatus(Case):
                 self.assertTrue(done.stderr.strip())
                 self.assertEqual(done.stdout, "")
 
+    def test_the_state_directory_may_come_before_the_verb(self):
+        self.files({"file.txt": "text", "Dockerfile": SMALL})
+        root = self.directory / "other"
+        for options in (["--root", root], [f"--root={root}"]):
+            with self.subTest(options=options):
+                done = self.run_swbuild(*options, "build", "-t", "a:1", self.context)
+                self.assertEqual(done.status, 0, done.stderr)
+                self.assertIn("a:1", self.run_swbuild(*options, "images").stdout)
+        self.assertFalse(self.state.exists())
+
+    def test_a_context_of_elsewhere_is_not_listed(self):
+        for context in ("https://user:geheim@example.com/c.tar", "git@example.com:a/b", "-", "https://example.com/r.git"):
+            with self.subTest(context=context):
+                done = self.run_swbuild("context", "ls", context, cwd=self.context)
+                self.assertEqual(done.status, 64, done.stderr)
+                self.assertMentions(done, "directory of this machine")
+                self.assertNotIn("geheim", done.stderr)
+
+    def test_a_platform_that_is_nearly_known_is_asked_about(self):
+        done = self.run_swbuild("build", "--platform", "linux/amd46", self.context)
+        self.assertEqual(done.status, 64, done.stderr)
+        self.assertMentions(done, "did you mean `linux/amd64`?")
+
+    def test_warnings_are_seen_even_where_nothing_else_is(self):
+        for flags in (["--quiet"], ["--progress", "quiet"], ["--progress", "plain"]):
+            with self.subTest(flags=flags):
+                built = self.build("FROM scratch\n", "--build-arg", "A=b", "--no-cache-filter", "x", *flags)
+                self.assertMentions(built, "warning: --build-arg A", "warning: --no-cache-filter x")
+        built = self.build("FROM scratch\n", "--build-arg", "A=b", "--progress", "rawjson")
+        events = [json.loads(line) for line in built.stderr.splitlines()]
+        [warning] = [event for event in events if event["event"] == "warning"]
+        self.assertEqual(warning["message"], "--build-arg A is not used: no ARG declares it")
+
     def test_an_unknown_flag_is_named(self):
         self.assertMentions(self.run_swbuild("build", "--frobnicate", "."), "frobnicate")
 

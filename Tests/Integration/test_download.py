@@ -6,10 +6,16 @@ import http.server
 import io
 import lzma
 import ssl
+import subprocess
 import tarfile
 import threading
 
 from support import Case
+from support.tls import Authority
+
+
+def zstandard(data: bytes) -> bytes:
+    return subprocess.run(["zstd", "--quiet", "--stdout"], input=data, capture_output=True, check=True).stdout
 
 
 class Server:
@@ -20,10 +26,17 @@ class Server:
         self.answers: list[tuple[str, int]] = []
         self.has_time = True
         self.disposition: str | None = None
+        self.redirects: dict[str, str] = {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if self.path in outer.redirects:
+                    self.send_response(302)
+                    self.send_header("Location", outer.redirects[self.path])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 data = outer.files.get(self.path.partition("?")[0])
                 tag = '"' + hashlib.sha256(data or b"").hexdigest()[:12] + '"'
                 status = 404 if data is None else 304 if self.headers.get("If-None-Match") == tag else 200
@@ -152,17 +165,25 @@ class Download(DownloadCase):
         self.assertNotIn("geheim", error)
 
     def test_tls_is_verified(self):
-        key, certificate = self.directory / "key.pem", self.directory / "certificate.pem"
-        self.tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                  "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
-                  "-addext", "subjectAltName=IP:127.0.0.1")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        server = self.serve({"/file": b"over TLS\n"}, context)
+        authority = Authority(self.directory)
+        server = self.serve({"/file": b"over TLS\n"}, authority.context)
         buildfile = f"FROM scratch\nADD {server.base}/file /file\n"
         self.assertMentions(self.build(buildfile, expect=1), "certificate")
-        built = self.build(buildfile, env={"SSL_CERT_FILE": str(certificate)})
+        built = self.build(buildfile, env=authority.trust)
         self.assertEqual(built.layout.text("/file"), "over TLS\n")
+
+    def test_redirects_keep_tls(self):
+        authority = Authority(self.directory)
+        plain = self.serve({"/file": b"moved\n"})
+        secure = self.serve({"/file": b"over TLS\n"}, authority.context)
+        plain.redirects["/to-secure"] = f"{secure.base}/file"
+        secure.redirects["/to-plain"] = f"{plain.base}/file"
+        secure.redirects["/to-secure"] = f"{secure.base}/file"
+        for url in (f"{plain.base}/to-secure", f"{secure.base}/to-secure"):
+            built = self.build(f"FROM scratch\nADD {url} /f\n", env=authority.trust)
+            self.assertEqual(built.layout.text("/f"), "over TLS\n")
+        built = self.build(f"FROM scratch\nADD {secure.base}/to-plain /f\n", env=authority.trust, expect=1)
+        self.assertMentions(built, f"{secure.base}/to-plain", "redirected", "https")
 
 
 class Contexts(DownloadCase):
@@ -193,12 +214,22 @@ class Contexts(DownloadCase):
     def test_an_archive_is_a_context(self):
         plain = self.tar(self.FILES)
         server = self.serve({"/c.tar": plain, "/c.tar.gz": gzip.compress(plain), "/c.bz2": bz2.compress(plain),
-                             "/c.xz": lzma.compress(plain)})
+                             "/c.xz": lzma.compress(plain), "/c.zst": zstandard(plain)})
         for path in server.files:
             with self.subTest(path=path):
                 tree = self.build_from(server.base + path).layout.tree
                 self.assertEqual(tree["/a.txt"]["text"], "a\n")
                 self.assertNotIn("/dir", tree)
+
+    def test_archives_of_urls_are_unpacked_on_demand(self):
+        plain = self.tar({"a.txt": "a\n"})
+        server = self.serve({"/a.tar.zst": zstandard(plain), "/a.tar.gz": gzip.compress(plain)})
+        for path in server.files:
+            with self.subTest(path=path):
+                url = server.base + path
+                unpacked = self.build(f"FROM scratch\nADD --unpack {url} /x/\n").layout.tree
+                self.assertEqual(unpacked["/x/a.txt"]["text"], "a\n")
+                self.assertIn(f"/x{path}", self.build(f"FROM scratch\nADD {url} /x/\n").layout.tree)
 
     def test_a_text_is_a_build_file(self):
         server = self.serve({"/Dockerfile": b"FROM scratch\nCOPY <<EOF /f\nx\nEOF\n", "/bad": b"FROM scratch\nCOPY a /\n",

@@ -130,7 +130,7 @@ import Testing
             for _ in 0..<3 {
                 bad[Int.random(in: 0..<bad.count, using: &dice)] = UInt8.random(in: 0...255, using: &dice)
             }
-            _ = try? scratch.apply(bad, to: "out", ApplyOptions(form: .flat, allowDevices: true))
+            _ = try? scratch.apply(bad, to: "out", ApplyOptions(form: .flat, devices: .made))
         }
         #expect(try shell("ls \(scratch.path)") == "out\nraw.tar\n")
     }

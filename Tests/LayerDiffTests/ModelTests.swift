@@ -61,7 +61,7 @@ import Testing
         let flat = try scratch.directory("flat")
         for stored in [world.lowerLayer, diff] {
             _ = try stored.reading {
-                try LayerReader.apply($0, to: flat, options: ApplyOptions(form: .flat, allowDevices: true))
+                try LayerReader.apply($0, to: flat, options: ApplyOptions(form: .flat, devices: .made))
             }
         }
         #expect(differences(try Snapshot(flat)) == [])

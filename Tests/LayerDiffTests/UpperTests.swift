@@ -65,9 +65,9 @@ import Testing
             "mkdir full && \(opaque) full trusted.overlay.opaque && mknod full/x c 0 0 && touch full/n",
             ["/full opaque", "/full/n file"]
         ),
-        ("mkdir full && \(opaque) full user.overlay.opaque", ["/full opaque"]),
+        ("mkdir full && \(opaque) full trusted.overlay.opaque", ["/full opaque"]),
         ("mkdir new && \(opaque) new trusted.overlay.opaque", ["/new directory"]),
-        ("mkdir d && touch d/keep && \(opaque) d/keep user.overlay.whiteout", ["/d directory", "/d/keep whiteout"]),
+        ("mkdir d && touch d/keep && \(opaque) d/keep trusted.overlay.whiteout", ["/d directory", "/d/keep whiteout"]),
         ("mkdir link && touch link/f", ["/link directory", "/link/f file"]),
         ("touch b && ln b a && ln b c", ["/a file", "/b link to /a", "/c link to /a"]),
         (

@@ -72,7 +72,7 @@ import Testing
     @Test func descriptorsNameAMalformedDigest() throws {
         let json = try json(#"{"mediaType":"t","digest":"md5:1","size":1}"#)
         let error = #expect(throws: DocumentError.self) { try Descriptor(json: json, in: "manifest y") }
-        #expect(error?.description == "manifest y: 'digest' has the unusable value md5:1")
+        #expect(error?.description == "manifest y: `digest` has the unusable value md5:1")
     }
 
     @Test func manifests() throws {

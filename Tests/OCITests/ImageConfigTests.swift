@@ -72,7 +72,7 @@ import Testing
     @Test func namesTheMalformedMember() {
         let text = #"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:12"]}}"#
         let error = #expect(throws: DocumentError.self) { try ImageConfig(parsing: Array(text.utf8), as: "config x") }
-        #expect(error?.description == "config x: 'diff_ids' has the unusable value sha256:12")
+        #expect(error?.description == "config x: `diff_ids` has the unusable value sha256:12")
         #expect(throws: DocumentError.self) { try ImageConfig(parsing: Array("[]".utf8), as: "config x") }
     }
 }

@@ -69,11 +69,11 @@ import Testing
 
     @Test func missingTagsNameTheOnesThatAreThere() throws {
         let empty = #expect(throws: ImageNotFound.self) { try found("1") }
-        #expect(empty?.description == "\(layout.path) has no image '1': it names none")
+        #expect(empty?.description == "\(layout.path) has no image `1`: it names none")
         try layout.tag(try image("a"), as: "a:1")
         try layout.tag(try image("b"), as: "b:2")
         let error = #expect(throws: ImageNotFound.self) { try found("3") }
-        #expect(error?.description == "\(layout.path) has no image '3'; it has a:1, b:2")
+        #expect(error?.description == "\(layout.path) has no image `3`; it has a:1, b:2")
         let digest = Digest(of: [1])
         let other = #expect(throws: ImageNotFound.self) { try found(nil, digest: digest) }
         #expect(other?.description == "\(layout.path) has no image \(digest)")

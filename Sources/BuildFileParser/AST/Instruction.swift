@@ -99,6 +99,8 @@ public struct Heredoc: Sendable, Hashable {
     public var stripsTabs: Bool
     /// Where `<<NAME` stands.
     public var range: SourceRange
+    /// The line of the file that the text begins with; 0 where that is not known.
+    public var firstLine = 0
 
     /// Makes a here-document.
     public init(

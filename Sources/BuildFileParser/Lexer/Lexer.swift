@@ -75,6 +75,7 @@ struct Lexer {
     /// Reads the here-document that `word` announces: everything up to the line that is its delimiter and no more.
     mutating func readHeredoc(_ word: HeredocWord, at range: SourceRange) throws(Diagnostic) -> Heredoc {
         let start = reader.offset
+        let firstLine = reader.number
         var end = start
         var stripped: [UInt8] = []
         var notes = ["a line that is just `\(word.name.text)` has to follow"]
@@ -87,7 +88,7 @@ struct Lexer {
             }
             if reader.bytes[content].elementsEqual(word.name) {
                 let raw = reader.bytes[start..<end].text
-                return Heredoc(
+                var heredoc = Heredoc(
                     name: word.name.text,
                     content: word.stripsTabs ? stripped.text : raw,
                     rawContent: raw,
@@ -95,6 +96,8 @@ struct Lexer {
                     stripsTabs: word.stripsTabs,
                     range: range
                 )
+                heredoc.firstLine = firstLine
+                return heredoc
             }
             if notes.count == 1, reader.bytes[reader.bytes.trimmingBlanks(content)].elementsEqual(word.name) {
                 notes.append("line \(line.number) does not end it: there are blanks beside `\(word.name.text)`")

@@ -17,7 +17,8 @@ struct LineReader {
     let bytes: [UInt8]
     /// Where the next line begins.
     private(set) var offset: Int
-    private var number = 1
+    /// The number of the next line.
+    private(set) var number = 1
 
     init(_ bytes: [UInt8]) {
         self.bytes = bytes

@@ -122,16 +122,17 @@ extension BuildFile {
         )
     }
 
-    private func stageIndex(of target: String?) throws(Diagnostic) -> Int {
+    /// The number of the stage that a target names; the last one's for none.
+    func stageIndex(of target: String?) throws(Diagnostic) -> Int {
         guard let target, !target.isEmpty else { return stages.count - 1 }
         let wanted = target.asciiLowercased
         if let index = stages.lastIndex(where: { $0.from.value.name?.value.asciiLowercased == wanted }) { return index }
         if let number = Int(target), stages.indices.contains(number) { return number }
         let names = stages.compactMap { $0.from.value.name?.value }
         throw Diagnostic(
-            "there is no stage '\(target)'",
+            "there is no stage `\(target)`",
             at: nil,
-            notes: suggestion(for: target, among: names).map { ["did you mean '\($0)'?"] } ?? []
+            notes: suggestion(for: target, among: names).map { ["did you mean `\($0)`?"] } ?? []
         )
     }
 

@@ -6,6 +6,8 @@ public struct CheckInput: Sendable {
     public var ignoreRules: IgnoreRules?
     /// The names of variables that base images set, by the number of the stage; a missing one is not known.
     public var baseVariables: [Int: [String]] = [:]
+    /// The stage that is built, by name or number; `nil` for the last.
+    public var target: String?
     /// Whether a text can be the name of an image.
     public var isImageName: @Sendable (String) -> Bool
 

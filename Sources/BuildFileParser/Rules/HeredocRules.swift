@@ -9,7 +9,7 @@ func lostFailures(of run: RunInstruction, _ visit: Visit) -> [Finding] {
     return [
         Finding(
             .heredocWithoutErrexit,
-            "a failure of '\(lost)' is lost: the script goes on, and its last command alone counts",
+            "a failure of `\(lost)` is lost: the script goes on, and its last command alone counts",
             at: heredoc.range,
             in: visit.instruction.range
         ).noting("begin it with `set -e`")

@@ -71,7 +71,7 @@ private func ownershipChanges(
             findings.append(
                 Finding(
                     .recursiveOwnershipChange,
-                    "'\(call.name) -R' writes again what line \(copy.line) copied to \(copy.path)",
+                    "`\(call.name) -R` writes again what line \(copy.line) copied to \(copy.path)",
                     at: script.place(of: command.range),
                     in: visit.instruction.range
                 ).noting("set it in the copy: --\(call.name)=…, and the files are in one layer only")
@@ -136,21 +136,12 @@ private func leftPackageLists(_ script: ShellScript, _ run: RunInstruction, _ vi
 }
 
 extension CheckContext {
-    /// The stages whose files are in an image that somebody may want: those that no other stage only copies from.
+    /// The stages whose layers are in the image: the one that is built, and those that it stands on.
     fileprivate var shippedStages: Set<Int> {
         let lookup = StageLookup(file: file, globals: globals)
-        var sources: Set<Int> = []
-        for (index, stage) in file.stages.enumerated() {
-            for name in stage.sourceNames {
-                if let source = lookup.stage(name, before: index) ?? Int(name) { sources.insert(source) }
-            }
-        }
-        sources.remove(file.stages.count - 1)
         var shipped: Set<Int> = []
-        for index in file.stages.indices where !sources.contains(index) {
-            var stage: Int? = index
-            while let current = stage, shipped.insert(current).inserted { stage = lookup.base(of: current) }
-        }
+        var stage = try? file.stageIndex(of: input.target)
+        while let current = stage, shipped.insert(current).inserted { stage = lookup.base(of: current) }
         return shipped
     }
 }

@@ -93,7 +93,7 @@ private func globalArguments(
         else { return nil }
         return Finding(
             .globalArgNotInStage,
-            "'$\(use.name)' is empty in this RUN: its ARG is outside the stage",
+            "`$\(use.name)` is empty in this RUN: its ARG is outside the stage",
             at: use.range,
             in: visit.instruction.range
         ).noting(names.note(for: use.name))

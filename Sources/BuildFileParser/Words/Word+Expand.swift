@@ -91,8 +91,28 @@ extension Heredoc {
         do throws(WordError) {
             try expander.expand(try parser.parse(), into: &text, lookup)
         } catch {
-            throw Diagnostic("here-document `\(name)`: \(error.message)", at: range, notes: error.notes)
+            throw Diagnostic(
+                "here-document `\(name)`: \(error.message)",
+                at: place(of: error.range),
+                notes: error.notes
+            )
         }
         return text.bytes.text
+    }
+
+    /// Where a part of the content stands in the file.
+    private func place(of part: Range<Int>) -> SourceRange {
+        guard firstLine > 0 else { return range }
+        return SourceRange(start: position(at: part.lowerBound), end: position(at: part.upperBound))
+    }
+
+    private func position(at offset: Int) -> SourcePosition {
+        let before = content.utf8.prefix(offset)
+        let row = before.count { $0 == .newline }
+        let column = before.reversed().prefix { $0 != .newline }.count + 1
+        guard stripsTabs else { return SourcePosition(line: firstLine + row, column: column) }
+        let lines = rawContent.utf8.split(separator: .newline, maxSplits: row + 1, omittingEmptySubsequences: false)
+        let tabs = row < lines.count ? lines[row].prefix { $0 == .tab }.count : 0
+        return SourcePosition(line: firstLine + row, column: column + tabs)
     }
 }

@@ -21,7 +21,7 @@ public struct BundleWriter: Sendable {
     /// image may have set-user-ID programs.
     /// - Throws: ``BundleError``, and what reading the image throws.
     public func write(to path: String, options: ContainerOptions, hasTerminal: Bool) throws {
-        guard geteuid() == 0 else { throw BundleError.needsRoot }
+        guard geteuid() == 0, store.form == .trusted else { throw BundleError.needsRoot }
         try Self.checkIsFree(path)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }

@@ -17,6 +17,8 @@ struct RuntimeSpec: Sendable, Hashable {
     var filter: SeccompRules?
     /// File systems beside those that every container has.
     var furtherMounts: [SandboxPlan.SystemMount] = []
+    /// What it may use of the machine.
+    var limits = CgroupLimits()
     /// The path of the cgroup; `nil` for one that the runtime chooses.
     var cgroup: String?
     /// What is known of the image.
@@ -75,7 +77,7 @@ struct RuntimeSpec: Sendable, Hashable {
 
     private static func mount(_ mount: SandboxPlan.SystemMount) -> JSONValue {
         .object([
-            "destination": .string(mount.target), "type": .string(mount.type), "source": .string(mount.type),
+            "destination": .string(mount.target), "type": .string(mount.type), "source": .string(mount.source),
             "options": .strings(mount.options),
         ])
     }
@@ -105,7 +107,36 @@ struct RuntimeSpec: Sendable, Hashable {
                 ])
             }
         }
-        return .object(["devices": .array(rules)])
+        var members: [String: JSONValue] = ["devices": .array(rules)]
+        for (name, member) in Self.limits(limits) { members[name] = member }
+        return .object(members)
+    }
+
+    /// Source: config-linux.md, "Memory", "CPU", "PIDs".
+    private static func limits(_ limits: CgroupLimits) -> [(name: String, member: JSONValue)] {
+        func object(_ pairs: [(String, JSONValue?)]) -> JSONValue {
+            .object(Dictionary(pairs.compactMap { pair in pair.1.map { (pair.0, $0) } }) { first, _ in first })
+        }
+        func number(_ value: UInt64?) -> JSONValue? { value.map { .integer(Int64(clamping: $0)) } }
+        let both: JSONValue? =
+            switch limits.memoryAndSwap {
+            case .unlimited?: .integer(-1)
+            case .bytes(let bytes)?: number(bytes)
+            // As much swap as memory.
+            case nil: number(limits.memory.map { $0.multipliedReportingOverflow(by: 2).partialValue })
+            }
+        let members = [
+            ("memory", object([("limit", number(limits.memory)), ("swap", both)])),
+            (
+                "cpu",
+                object([
+                    ("shares", number(limits.cpuShares)), ("quota", number(limits.cpuQuota)),
+                    ("period", number(limits.cpuPeriod)), ("cpus", limits.cpus.map { .string($0.description) }),
+                    ("mems", limits.memoryNodes.map { .string($0.description) }),
+                ])
+            ), ("pids", object([("limit", number(limits.processes))])),
+        ]
+        return members.filter { $0.1 != .object([:]) }.map { (name: $0.0, member: $0.1) }
     }
 
     private static func type(_ device: SandboxPlan.DeviceNode) -> JSONValue {

@@ -13,47 +13,32 @@ struct RuntimeStep {
     private static let largestLog = 1 << 20
 
     /// Has a plan's command run by a runtime in place of the sandbox.
-    init(_ runtime: ContainerRuntime, _ plan: inout SandboxPlan, filter: SeccompRules?, work: WorkDirectory) throws {
+    init(_ runtime: ContainerRuntime, _ plan: inout SandboxPlan, _ environment: StepEnvironment) throws {
+        guard environment.privilege == .root else { throw RuntimeNeedsRoot(runtime: runtime.name) }
+        guard environment.sandbox.cgroupParent == nil else { throw RuntimeLimit(what: "--cgroup-parent") }
         self.runtime = runtime
         container = "swbuild-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        log = work.unique("runtime-log")
-        let split = try Self.split(plan.mounts)
-        plan.mounts = split.own
+        log = environment.work.unique("runtime-log")
+        let mounts = try RuntimeMounts(plan.mounts, bundle: plan.runtimeBundle)
+        plan.mounts = mounts.own
+        // Runtimes fail where this program passes over what it has not got itself.
+        plan.capabilities.formIntersection(.held)
         let spec = RuntimeSpec(
             plan: plan,
             rootPath: plan.runtimeRoot,
             makesNetwork: false,
-            filter: plan.isPrivileged ? nil : filter,
-            furtherMounts: split.runtimes,
+            filter: plan.isPrivileged ? nil : environment.sandbox.filterRules,
+            furtherMounts: mounts.runtimes,
+            limits: environment.sandbox.limits,
             cgroup: "/\(container)"
         )
         plan.runtime = SandboxPlan.Runtime(
             program: runtime.path,
             container: container,
             configuration: try spec.json().encoded(),
-            log: log
+            log: log,
+            files: mounts.files
         )
-    }
-
-    /// Mounts that swbuild makes in the root, and those for places that the runtime itself mounts something over.
-    private static func split(
-        _ mounts: [SandboxPlan.Mount]
-    ) throws -> (own: [SandboxPlan.Mount], runtimes: [SandboxPlan.SystemMount]) {
-        var own: [SandboxPlan.Mount] = []
-        var runtimes: [SandboxPlan.SystemMount] = []
-        for mount in mounts {
-            let system = MountPointStubs.systemMounts
-            guard system.contains(where: { mount.target == $0 || mount.target.hasPrefix("\($0)/") }) else {
-                own.append(mount)
-                continue
-            }
-            guard case .tmpfs(let size, let mode) = mount.kind else {
-                throw RuntimeLimit(what: "the mount at \(mount.target), which is inside a file system of the kernel's")
-            }
-            let options = ["nosuid", "nodev", "mode=\(String(mode, radix: 8))"] + (size.map { ["size=\($0)"] } ?? [])
-            runtimes.append(SandboxPlan.SystemMount(type: "tmpfs", target: mount.target, options: options))
-        }
-        return (own, runtimes)
     }
 
     /// What the runtime says of its own failure; `nil` where it was the command that failed.
@@ -78,6 +63,50 @@ struct RuntimeStep {
             rmdir("\(root)/\(String(decoding: item.name, as: UTF8.self))/\(container)")
         }
     }
+}
+
+/// The mounts of a step that a runtime runs: those that swbuild makes in the root, and those for places that the runtime
+/// itself mounts something over.
+private struct RuntimeMounts {
+    var own: [SandboxPlan.Mount] = []
+    var runtimes: [SandboxPlan.SystemMount] = []
+    /// What the latter show.
+    var files: [SandboxPlan.Runtime.File] = []
+
+    init(_ mounts: [SandboxPlan.Mount], bundle: String) throws(RuntimeLimit) {
+        for mount in mounts {
+            let system = MountPointStubs.systemMounts
+            if system.contains(where: { mount.target == $0 || mount.target.hasPrefix("\($0)/") }) {
+                try add(mount, bundle: bundle)
+            } else {
+                own.append(mount)
+            }
+        }
+    }
+
+    private mutating func add(_ mount: SandboxPlan.Mount, bundle: String) throws(RuntimeLimit) {
+        var options = ["nosuid", "nodev"]
+        switch mount.kind {
+        case .tmpfs(let size, let mode):
+            options += ["mode=\(String(mode, radix: 8))"] + (size.map { ["size=\($0)"] } ?? [])
+            runtimes.append(SandboxPlan.SystemMount(type: "tmpfs", target: mount.target, options: options))
+        case .file(let contents, let mode, let uid, let gid, let readOnly):
+            let name = "file\(files.count)"
+            files.append(.init(name: name, contents: contents, mode: mode, uid: uid, gid: gid))
+            options += ["bind"] + (readOnly ? ["ro"] : [])
+            let source = "\(bundle)/\(name)"
+            runtimes.append(.init(type: "bind", target: mount.target, source: source, options: options))
+        default:
+            throw RuntimeLimit(what: "the mount at \(mount.target), which is inside a file system of the kernel's")
+        }
+    }
+}
+
+/// A runtime was asked for by somebody who is not root of the machine.
+struct RuntimeNeedsRoot: Error, CustomStringConvertible {
+    let runtime: String
+
+    var description: String { "--runtime \(runtime) needs root of the machine: call swbuild with sudo" }
 }
 
 /// A runtime that could not run a step.

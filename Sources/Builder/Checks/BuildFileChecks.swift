@@ -20,6 +20,7 @@ public struct BuildFileChecks: Sendable {
         options = try Self.options(of: file, request)
         var input = CheckInput { (try? ImageReference(parsing: $0)) != nil }
         input.options = options
+        input.target = request.target
         input.ignoreRules = request.contextPath == nil ? nil : try request.ignoreFile?.rules()
         self.input = input
     }

@@ -18,8 +18,14 @@ public struct ContextListing: Sendable {
     /// Relative paths are taken from `workingDirectory`.
     /// - Throws: ``MalformedOption``, ``HostFileError``, ``MalformedIgnoreFile``.
     public init(context: String, buildFile: String?, workingDirectory: String) throws {
-        guard context != "-", !context.contains("://") else {
-            throw MalformedOption(option: "the context", value: context, expected: "a directory")
+        let option = "the context"
+        let isElsewhere = try RemoteLocation.parse(context, in: workingDirectory, option: option) != nil
+        guard context != "-", !isElsewhere else {
+            throw MalformedOption(
+                option: option,
+                value: withoutCredentials(context),
+                expected: "a directory of this machine: what comes from elsewhere cannot be listed"
+            )
         }
         let name = absolute(context, in: workingDirectory)
         guard let resolved = realpath(name, nil) else {
@@ -116,9 +122,7 @@ public struct ContextListing: Sendable {
         )
     }
 
-    /// Root may read everything; others are asked for.
     private func isReadable(_ file: ContainerPath) -> Bool {
-        if geteuid() == 0 { return true }
         let name = Array(path.utf8) + [UInt8(ascii: "/")] + file.bytes + [0]
         return name.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return false }

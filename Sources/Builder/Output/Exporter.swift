@@ -116,7 +116,11 @@ struct Exporter {
 
     private func writeTree(_ path: String) throws {
         try HostFile.createDirectories(path)
-        try TreeWriter.write(rootEntries(), to: path)
+        switch store.form {
+        case .trusted: try TreeWriter.write(rootEntries(), to: path)
+        // What a user asked for is to be the user's: nobody could remove files of subordinate ids without swbuild.
+        case .user: try TreeWriter.write(rootEntries().map(\.ownedByRoot), to: path, devices: .leftOut)
+        }
     }
 
     // MARK: Parts

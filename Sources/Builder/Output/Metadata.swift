@@ -8,6 +8,8 @@ public struct StepSummary: Sendable {
     public var isCached: Bool
     /// How long it took; 0 where it was cached.
     public var seconds: Double
+    /// What its command used; `nil` where none ran.
+    public var usage: StepUsage?
 }
 
 /// What a build gives back.
@@ -38,10 +40,11 @@ extension BuildResult {
 
 extension StepSummary {
     var json: JSONValue {
-        .object([
+        let members: [String: JSONValue] = [
             "name": .string(display.name), "instruction": .string(display.instruction),
             "stage": .string(display.stage), "cached": .bool(isCached),
             "seconds": .number((seconds * 1000).rounded() / 1000),
-        ])
+        ]
+        return .object(members.merging(usage?.json ?? [:]) { first, _ in first })
     }
 }

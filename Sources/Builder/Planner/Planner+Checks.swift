@@ -56,6 +56,8 @@ extension Planner {
         if stageIndex(named: name) != nil {
             return ["a stage `\(name)` comes later in the file: a stage can use only those above it"]
         }
+        // What is wrong with a context that is there is not its name.
+        guard namedContext(name) == nil else { return [] }
         let names = file.stages.compactMap { $0.from.value.name?.value } + request.namedContexts.map(\.name)
         return suggestion(for: name, among: names).map { ["did you mean `\($0)`?"] } ?? []
     }

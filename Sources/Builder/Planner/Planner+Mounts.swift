@@ -111,7 +111,7 @@ extension Planner {
         case "cache": spec = try planCache(&fields, target: target?.value, from: from, in: state)
         case "tmpfs":
             let size = try planSize(&fields)
-            spec = MountSpec(target: try path(target?.value, mount, in: state), kind: .tmpfs(size: size))
+            spec = MountSpec(target: try path(target?.value, fields, in: state), kind: .tmpfs(size: size))
         case "secret": spec = try planSecret(&fields, target: target?.value, in: state)
         default: spec = try planSSH(&fields, target: target?.value, in: state)
         }
@@ -126,22 +126,14 @@ extension Planner {
         return spec
     }
 
-    private func path(
-        _ target: String?,
-        _ mount: RunInstruction.Mount,
-        in state: StageState
-    ) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw missingTarget(mount.range) }
-        return containerPath(target, in: state.workingDirectory)
-    }
-
-    private func required(_ target: String?, _ fields: MountFields, in state: StageState) throws(Diagnostic) -> String {
-        guard let target, !target.isEmpty else { throw missingTarget(fields.range) }
-        return containerPath(target, in: state.workingDirectory)
-    }
-
-    private func missingTarget(_ range: SourceRange) -> Diagnostic {
-        Diagnostic("the mount needs a target", at: range, notes: ["add `target=PATH`"])
+    /// Where a mount goes: without a target to the working directory, as in BuildKit, whose own file relies on it.
+    private func path(_ target: String?, _ fields: MountFields, in state: StageState) throws(Diagnostic) -> String {
+        if let target, !target.isEmpty { return containerPath(target, in: state.workingDirectory) }
+        let path = containerPath(".", in: state.workingDirectory)
+        guard path != "/" else {
+            throw Diagnostic("the mount needs a target", at: fields.range, notes: ["add `target=PATH`"])
+        }
+        return path
     }
 
     private mutating func mountSource(_ from: Word?, in state: StageState) throws(Diagnostic) -> FileSource {
@@ -170,7 +162,7 @@ extension Planner {
         from: Word?,
         in state: StageState
     ) throws(Diagnostic) -> MountSpec {
-        let path = try required(target, fields, in: state)
+        let path = try path(target, fields, in: state)
         let source = try fields.take("source", "src")?.value ?? "/"
         let writable = try takeWritable(&fields) ?? false
         var origin = try mountSource(from, in: state)
@@ -193,7 +185,7 @@ extension Planner {
         from: Word?,
         in state: StageState
     ) throws(Diagnostic) -> MountSpec {
-        let path = try required(target, fields, in: state)
+        let path = try path(target, fields, in: state)
         var sharing = MountSpec.Sharing.shared
         if let field = try fields.take("sharing") {
             guard let known = MountSpec.Sharing(rawValue: field.value.lowercased()) else {

@@ -185,14 +185,11 @@ struct Planner {
         var platform = request.platform
         if let word = from.platform {
             let text = try word.expand(arguments.globalValue).text
-            guard let parsed = Platform(parsing: text) else {
-                throw Diagnostic(
-                    "`\(text)` is no platform",
-                    at: word.range,
-                    notes: ["expected os/architecture, such as linux/amd64 or linux/arm64"]
-                )
+            do throws(MalformedPlatform) {
+                platform = try Platform.parse(text)
+            } catch {
+                throw Diagnostic("`\(text)` is no platform", at: word.range, notes: error.notes)
             }
-            platform = parsed
         }
         let display = StepDisplay(
             name: "FROM \(name.text)",

@@ -8,10 +8,13 @@ public enum ProgressEvent: Sendable {
     case missed(step: Int, reason: String)
     /// A piece of a step's output, whole lines without their line ends.
     case output(step: Int, line: String)
-    case finished(step: Int, cached: Bool, seconds: Double)
+    /// A step is done; `usage` is that of its command, where one ran.
+    case finished(step: Int, cached: Bool, seconds: Double, usage: StepUsage?)
     case failed(step: Int, message: String)
     /// What a check of the build file found.
     case finding(Finding)
+    /// What the request asks for in vain; shown however little else is.
+    case warning(Diagnostic)
     /// Something worth a line that belongs to no step.
     case note(String)
     /// What the time of a build that ends well went to, where its trace is on.

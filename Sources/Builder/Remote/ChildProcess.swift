@@ -1,5 +1,6 @@
 import Exec
 import Glibc
+import SystemPackage
 
 /// Another program, run to its end with its output captured.
 ///
@@ -182,12 +183,11 @@ private final class Pipe {
     private var isWriteOpen = true
 
     init() throws(ChildProcess.Failure) {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw .cannotStart(errno: errno) }
-        read = ends[0]
-        write = ends[1]
-        _ = fcntl(read, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(write, F_SETFD, FD_CLOEXEC)
+        do throws(Errno) {
+            (read, write) = try Descriptors.pipe()
+        } catch {
+            throw .cannotStart(errno: error.rawValue)
+        }
     }
 
     deinit {

@@ -51,6 +51,9 @@ extension GitError: CustomStringConvertible {
         if text.contains("host key verification failed") { return "; add the host's key to ~/.ssh/known_hosts" }
         if text.contains("permission denied (publickey") { return "; add a key to your ssh agent with ssh-add" }
         if text.contains("could not resolve host") { return "; check the name and the network" }
+        if text.contains("not supported or disabled in libcurl") {
+            return "; it redirects to a protocol that may not follow its own"
+        }
         if text.contains("certificate") { return "; SSL_CERT_FILE can name your own authority's certificate" }
         return ""
     }

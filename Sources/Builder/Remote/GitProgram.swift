@@ -9,8 +9,6 @@ struct GitProgram: Sendable {
     var reference: GitReference
     var access: GitAccess
     var cancellation: Cancellation
-    /// Whether git may read a repository of this machine beyond what the reference says.
-    var allowsFiles = false
 
     /// Runs git on the repository at `directory`; gives its standard output.
     /// - Throws: ``GitError`` where it fails; `what` says what it was to do.
@@ -49,22 +47,13 @@ struct GitProgram: Sendable {
         return result.output
     }
 
-    /// The last lines of what git said, as one.
     private static func message(_ result: ChildProcess.Result) -> String {
-        let lines = String(decoding: result.errors, as: UTF8.self).split { $0 == "\n" || $0 == "\r" || $0 == "\r\n" }
-        let said = lines.suffix(4).map { line in
-            String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f }))
-        }
-        let text = said.filter { !$0.isEmpty }.joined(separator: "; ")
-        return text.isEmpty ? "git ended with status \(result.status)" : String(text.prefix(1000))
+        GitMessage.oneLine(of: result.errors) ?? "git ended with status \(result.status)"
     }
 
     // MARK: The environment
 
     private var environment: [String] {
-        let transports = GitReference.Transport.allCases.filter {
-            $0 != .file || allowsFiles || reference.transport == .file
-        }
         var result = [
             "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
             "GIT_NO_REPLACE_OBJECTS=1", "GIT_ATTR_NOSYSTEM=1", "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC",
@@ -92,6 +81,11 @@ struct GitProgram: Sendable {
         return result
     }
 
+    /// The ways that git may take, redirects included: none leads from an encrypted one to another, or to files.
+    private var transports: [GitReference.Transport] {
+        reference.transport == .http ? [.http, .https] : [reference.transport]
+    }
+
     private var settings: [(key: String, value: String)] {
         var result = [
             ("remote.origin.url", reference.remote),
@@ -111,7 +105,11 @@ struct GitProgram: Sendable {
         return result
     }
 
-    private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+    /// A variable of this program's own environment; an empty one is as good as none.
+    private static func variable(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
 }
 
 /// What opens repositories: secrets and an agent.

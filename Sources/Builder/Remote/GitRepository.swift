@@ -61,7 +61,7 @@ struct GitRepository {
 
     private func look() throws(GitError) -> GitCommit {
         let name = reference.ref ?? "HEAD"
-        let output = try program.run(
+        let output = try program.runRemotely(
             ["ls-remote", "--", "origin", name, "\(name)^{}"],
             in: path,
             what: "find `\(name)` in"
@@ -98,7 +98,7 @@ struct GitRepository {
         var last: GitError?
         for arguments in attempts(wanted, withTag: withTag) {
             do throws(GitError) {
-                try program.run(
+                try program.runRemotely(
                     ["fetch", "--quiet", "--no-tags"] + arguments,
                     in: path,
                     what: "fetch",

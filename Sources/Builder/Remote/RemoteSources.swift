@@ -73,9 +73,20 @@ enum ContextArchive {
         let members = try work("members")
         let context = try work("context")
         let archive = try Archive.extract(file, into: Directory(path: members), limits: LayerLimits())
-        try TreeWriter.write(archive.entries.filter { !$0.entry.path.isRoot }, to: context)
+        let entries = archive.entries.filter { !$0.entry.path.isRoot }
+        try TreeWriter.write(entries.map(\.ownedByRoot), to: context)
         removeTree(members)
         return .directory(context)
+    }
+}
+
+extension LayerEntry {
+    /// The same, as root's: whose a context's files were does not count, and the ids may not exist here.
+    var ownedByRoot: LayerEntry {
+        var result = self
+        result.entry.uid = 0
+        result.entry.gid = 0
+        return result
     }
 }
 

@@ -85,6 +85,14 @@ public struct InputLoader: Sendable {
         context != "-" && (try? RemoteLocation.parse(context, in: directory, option: "the context")) != .some(nil)
     }
 
+    /// Where the context has to be fetched from, without credentials; `nil` where it is here.
+    public var origin: String? {
+        guard context != "-", (try? RemoteLocation.parse(context, in: directory, option: "the context")) != nil else {
+            return nil
+        }
+        return withoutCredentials(context)
+    }
+
     /// Finds and reads the build file and its ignore file.
     /// - Throws: ``HostFileError``, ``LayerError`` for a damaged tar, ``MalformedOption``, ``NoBuildFile``,
     ///   ``DownloadError`` and others where a context cannot be fetched.

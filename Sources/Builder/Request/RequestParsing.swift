@@ -121,7 +121,7 @@ extension Secret {
         let file = fields.take("src", "source")
         let variable = fields.take("env")
         guard let id = fields.take("id"), !id.isEmpty else { throw failure("id=ID,src=FILE or id=ID,env=NAME") }
-        if let unknown = fields.fields.first { throw failure("id, src and env only, not '\(unknown.key)'") }
+        if let unknown = fields.fields.first { throw failure("id, src and env only, not `\(unknown.key)`") }
         guard file != "", variable != "" else { throw failure("a name after src= or env=") }
         self.id = id
         switch (type, file, variable) {
@@ -157,7 +157,7 @@ extension OutputSpec {
         let destination = fields.take("dest", "destination")
         let compressionName = fields.take("compression") ?? "gzip"
         if let unknown = fields.fields.first {
-            throw failure("type, dest, tar and compression only, not '\(unknown.key)'")
+            throw failure("type, dest, tar and compression only, not `\(unknown.key)`")
         }
         guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
         else { throw failure("compression=gzip, zstd or uncompressed") }

@@ -8,6 +8,7 @@ import Store
 public struct ImageRunner: Sendable {
     private let store: Store
     private let image: StoredImages.Item
+    private let privilege: Privilege
 
     /// What a container is given beside its process.
     public struct Surroundings: Sendable {
@@ -25,9 +26,10 @@ public struct ImageRunner: Sendable {
     }
 
     /// A runner of an image of `store`.
-    public init(store: Store, image: StoredImages.Item) {
+    public init(store: Store, image: StoredImages.Item, privilege: Privilege) {
         self.store = store
         self.image = image
+        self.privilege = privilege
     }
 
     /// Runs the image's command, or another one, and returns when it has ended; must be called on a thread that lives
@@ -39,7 +41,7 @@ public struct ImageRunner: Sendable {
         attachedTo caller: Attachment,
         cancellation: Cancellation
     ) async throws -> StepOutcome {
-        guard geteuid() == 0 else { throw NeedsRoot() }
+        guard privilege.isRoot else { throw NeedsRoot(privilege: privilege) }
         return try await onThread {
             let hold = try store.holdForBuild()
             defer { withExtendedLifetime(hold) {} }
@@ -76,10 +78,12 @@ public struct ImageRunner: Sendable {
         let root = SandboxPlan.Overlay(
             lowerDirectories: try (stubs.map { [$0] } ?? []) + store.directories(chain),
             upperDirectory: upper,
-            workDirectory: try work.makeDirectory("work", mode: 0o700)
+            workDirectory: try work.makeDirectory("work", mode: 0o700),
+            userXattr: store.form == .user
         )
         var plan = process.plan(root: root, hostname: options.hostname)
         plan.mounts = mounts
+        plan.availableIDs = privilege.idMaps
         plan.network = surroundings.network.sandboxNetwork
         plan.standardInput = surroundings.input
         plan.seccompDirectory = store.seccompDirectory

@@ -143,7 +143,7 @@ struct MountBuilder {
             guard !node.entry.path.isRoot else { return }
             entries.append(LayerEntry(entry: node.entry, content: try content(of: node, in: tree)))
         }
-        try TreeWriter.write(entries, to: directory)
+        try TreeWriter.write(entries, to: directory, devices: runner.store.form.devices)
         return directory
     }
 
@@ -198,7 +198,7 @@ struct MountBuilder {
     }
 
     private func prepare(_ path: String, cache: MountSpec.Cache, seed: [LayerEntry]) throws {
-        if !seed.isEmpty { try TreeWriter.write(seed, to: path) }
+        if !seed.isEmpty { try TreeWriter.write(seed, to: path, devices: runner.store.form.devices) }
         guard chown(path, cache.uid, cache.gid) == 0, chmod(path, mode_t(cache.mode)) == 0 else {
             throw HostFileError("set the attributes of", path, code: errno)
         }

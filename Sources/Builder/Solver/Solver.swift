@@ -77,7 +77,12 @@ struct Solver {
             let result = try await onThread { try runner.run() }
             trace.endStep(id.index, since: began, result.state.isCached ? .cached : .done)
             environment.progress.emit(
-                .finished(step: id.index, cached: result.state.isCached, seconds: result.state.seconds)
+                .finished(
+                    step: id.index,
+                    cached: result.state.isCached,
+                    seconds: result.state.seconds,
+                    usage: result.state.usage
+                )
             )
             return .done(id, result.state, result.finishing)
         } catch let error as BuildError {
@@ -116,6 +121,8 @@ final class StepEnvironment: Sendable {
     let sandbox: SandboxOptions
     /// The system call filter of steps that are not insecure.
     let filter: SeccompPolicy
+    /// Where the steps' cgroups are made; `nil` where nothing asks for them.
+    let cgroups: CgroupParent?
     let logs: String
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
@@ -124,6 +131,7 @@ final class StepEnvironment: Sendable {
     let stubs = MountPointStubs()
     let compromises = CompromiseNotes()
     let trace: Trace
+    let privilege: Privilege
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
         self.store = store
@@ -136,11 +144,13 @@ final class StepEnvironment: Sendable {
         platform = parts.platform
         sandbox = parts.sandbox
         filter = parts.filter
+        cgroups = parts.cgroups
         logs = parts.logs
         contexts = parts.contexts
         checks = parts.checks
         remotes = parts.remotes
         trace = parts.trace
+        privilege = parts.privilege
     }
 
     /// The time of directories and files that a step makes itself.
@@ -158,11 +168,13 @@ final class StepEnvironment: Sendable {
         var platform: Platform
         var sandbox: SandboxOptions
         var filter: SeccompPolicy
+        var cgroups: CgroupParent?
         var logs: String
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources
         var trace: Trace
+        var privilege: Privilege
     }
 }
 

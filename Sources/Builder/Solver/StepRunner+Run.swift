@@ -90,13 +90,14 @@ extension StepRunner {
     // MARK: Running
 
     private func execute(_ step: RunStep, on base: StepState) throws -> Produced {
-        guard geteuid() == 0 else { throw NeedsRoot() }
+        guard environment.privilege.isRoot else { throw NeedsRoot(privilege: environment.privilege) }
         waitForLayers(base.chain)
         let lowers = try span(.unpacking) { try store.directories(base.chain) }
         guard lowers.count <= TooManyLayers.limit else { throw TooManyLayers(count: lowers.count) }
         let setUp = environment.trace.start()
         let stack = try store.stack(base.chain)
         let user = try at(node.display.places.user) { try UserDatabase(in: stack).identity(step.user) }
+        if let ids = environment.privilege.idMaps { try at(node.display.places.user) { try user.check(ids) } }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
         try mounts.add(step)
         let upper = try environment.work.makeDirectory("upper")
@@ -108,7 +109,8 @@ extension StepRunner {
             root: SandboxPlan.Overlay(
                 lowerDirectories: (stubs.map { [$0] } ?? []) + lowers,
                 upperDirectory: upper,
-                workDirectory: scratch
+                workDirectory: scratch,
+                userXattr: store.form == .user
             ),
             mounts: mounts.plan,
             hostname: step.hostname,
@@ -122,20 +124,21 @@ extension StepRunner {
             arguments: step.arguments,
             environment: commandEnvironment(step, user: user, secrets: mounts.environment)
         )
+        plan.availableIDs = environment.privilege.idMaps
         plan.seccompDirectory = store.seccompDirectory
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let runtime = try environment.sandbox.runtime.map { program in
-            try RuntimeStep(program, &plan, filter: environment.sandbox.filterRules, work: environment.work)
+            try RuntimeStep(program, &plan, environment)
         }
         defer { runtime?.cleanUp() }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        try run(plan, diagnosis, runtime)
+        let usage = try run(plan, diagnosis, runtime)
         let (entries, rewritten) = try span(.diff) {
-            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack)
+            try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
         }
         warn(ofRewritten: rewritten)
-        return Produced(entries: entries, upper: upper)
+        return Produced(entries: entries, upper: upper, usage: usage)
     }
 
     /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.
@@ -175,7 +178,11 @@ extension StepRunner {
         return result
     }
 
-    private func run(_ plan: SandboxPlan, _ diagnosis: CommandDiagnosis, _ runtime: RuntimeStep?) throws {
+    private func run(
+        _ plan: SandboxPlan,
+        _ diagnosis: CommandDiagnosis,
+        _ runtime: RuntimeStep?
+    ) throws -> StepUsage {
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -184,11 +191,15 @@ extension StepRunner {
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
-        do throws(SandboxError) {
-            outcome = try plan.run(cancellation: environment.cancellation) { stream, bytes in
+        do {
+            outcome = try plan.run(
+                // Another runtime sets the limits itself.
+                below: runtime == nil ? environment.cgroups : nil,
+                cancellation: environment.cancellation
+            ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
-        } catch {
+        } catch let error as SandboxError {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
@@ -215,6 +226,10 @@ extension StepRunner {
             )
         }
         if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+        for note in LimitNotes(limits: environment.sandbox.limits, outcome: outcome).all {
+            environment.progress.emit(.note("warning: step \(id.index + 1) ended well, but \(note)"))
+        }
+        return StepUsage(outcome)
     }
 }
 
@@ -222,11 +237,14 @@ extension StepRunner {
     /// Notes when the sandbox was made, its command ran, and it was taken down.
     private func trace(_ outcome: StepOutcome, since began: Moment) {
         let (trace, step) = (environment.trace, id.index)
-        guard let period = outcome.period else { return trace.end(.command, step: step, since: began) }
+        let usage = StepUsage(outcome)
+        guard let period = outcome.period else {
+            return trace.end(.command, step: step, since: began, usage: usage)
+        }
         let start = Moment(nanoseconds: period.lowerBound)
         let end = Moment(nanoseconds: period.upperBound)
         trace.end(.sandbox, step: step, since: began, at: start)
-        trace.end(.command, step: step, since: start, at: end)
+        trace.end(.command, step: step, since: start, at: end, usage: usage)
         trace.end(.tearDown, step: step, since: end)
     }
 }
@@ -248,7 +266,14 @@ struct TooManyLayers: Error, CustomStringConvertible {
 
 /// A sandbox was asked for by somebody who may not make one.
 struct NeedsRoot: Error, CustomStringConvertible {
-    var description: String { "RUN needs root for now: call swbuild with sudo" }
+    let privilege: Privilege
+
+    var description: String {
+        switch privilege {
+        case .user(let reason?): "RUN needs root, if only in a user namespace: \(reason)"
+        case .user(nil), .root, .userNamespace: "RUN needs root, if only in a user namespace"
+        }
+    }
 }
 
 /// Writes a step's output to its log as it comes, and to the progress line by line.

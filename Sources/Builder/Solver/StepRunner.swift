@@ -78,6 +78,8 @@ struct StepRunner: Sendable {
         var entries: [LayerEntry]
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
+        /// What the command used that made them.
+        var usage: StepUsage?
         /// Sees to it that what was read is what the key was made of; called when all was read.
         var verify: () throws -> Void = {}
     }
@@ -123,12 +125,13 @@ struct StepRunner: Sendable {
                 fields: key.fields
             )
             try store.insert(record)
-            return Outcome(
-                state: base.appending(same.diffID, created: same.created, isCached: false, seconds: seconds)
-            )
+            var state = base.appending(same.diffID, created: same.created, isCached: false, seconds: seconds)
+            state.usage = produced.usage
+            return Outcome(state: state)
         }
-        let outcome = try keep(produced, key: key, on: base, run, lock: lock)
+        var outcome = try keep(produced, key: key, on: base, run, lock: lock)
         isHandedOn = outcome.finishing != nil
+        outcome.state.usage = produced.usage
         return outcome
     }
 

@@ -13,6 +13,8 @@ struct StepState: Sendable {
     var created: Int64?
     var isCached: Bool
     var seconds: Double
+    /// What the step's command used; `nil` where none ran.
+    var usage: StepUsage?
 
     /// What a base image or scratch gives.
     static func base(_ chain: [DiffID]) -> StepState {

@@ -8,6 +8,8 @@ public struct BuildTimes: Sendable, Equatable {
         public var name: String
         /// The command itself; 0 for steps without one.
         public var command = 0.0
+        /// What the command used; `nil` for steps without one.
+        public var usage: StepUsage?
         /// What came before: downloads, key, cache, unpacking, mounts, selecting files.
         public var setUp = 0.0
         /// Finding what changed, and writing and hashing it.
@@ -79,7 +81,9 @@ extension BuildTimes.Step {
     fileprivate mutating func add(_ span: Span, _ lasts: [Span]) {
         let seconds = BuildTimes.seconds(span.nanoseconds)
         switch span.work {
-        case .command: command += seconds
+        case .command:
+            command += seconds
+            usage = span.usage
         case .diff, .comparing, .writing, .keeping: layer += seconds
         case .lock, .layersBelow: waiting += seconds
         case .compressing, .recording:

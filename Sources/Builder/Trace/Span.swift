@@ -50,6 +50,8 @@ struct Span: Sendable, Equatable {
     var ended: Moment
     /// What exactly: a digest, an address.
     var detail: String?
+    /// What a command used.
+    var usage: StepUsage?
     var outcome = Outcome.done
 
     var nanoseconds: UInt64 { ended.nanoseconds(since: began) }

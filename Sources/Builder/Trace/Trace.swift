@@ -60,9 +60,15 @@ public struct Trace: Sendable {
     func start() -> Moment { recorder == nil ? origin : Moment.now() }
 
     /// Ends a span that began at `began`: now, unless `end` says when.
-    func end(_ work: Span.Work, step: Int? = nil, since began: Moment, at end: Moment? = nil) {
+    func end(
+        _ work: Span.Work,
+        step: Int? = nil,
+        since began: Moment,
+        at end: Moment? = nil,
+        usage: StepUsage? = nil
+    ) {
         guard let recorder else { return }
-        recorder.add(Span(work: work, step: step, began: began, ended: end ?? Moment.now()))
+        recorder.add(Span(work: work, step: step, began: began, ended: end ?? Moment.now(), usage: usage))
     }
 
     /// Ends the span of a whole step.

@@ -48,6 +48,7 @@ struct TraceFile {
             if steps.indices.contains(step) { arguments["name"] = .string(steps[step]) }
         }
         if let detail = span.detail { arguments["detail"] = .string(detail) }
+        arguments.merge(span.usage?.json ?? [:]) { first, _ in first }
         switch span.outcome {
         case .done: break
         case .cached: arguments["cached"] = .bool(true)

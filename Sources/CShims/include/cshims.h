@@ -3,7 +3,9 @@
 
 #include "cshims_curl.h"
 #include "cshims_files.h"
+#include "cshims_notify.h"
 #include "cshims_probe.h"
 #include "cshims_spawn.h"
+#include "cshims_users.h"
 
 #endif

@@ -21,6 +21,7 @@ enum { SWB_HTTP_NO_LIBRARY = -1 };
 /* The values of CURLcode that callers tell apart: their numbers are part of libcurl's stable interface. */
 enum {
     SWB_HTTP_OK = 0,
+    SWB_HTTP_UNSUPPORTED_PROTOCOL = 1,
     SWB_HTTP_UNKNOWN_PROXY = 5,
     SWB_HTTP_UNKNOWN_HOST = 6,
     SWB_HTTP_HTTP2 = 16,

@@ -29,6 +29,7 @@ enum swb_operation_kind {
     SWB_FILE,              // data, mode, uid, gid, target, attributes
     SWB_CHANGE_ROOT,       // (nothing)
     SWB_WORKING_DIRECTORY, // target
+    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): for a runtime to mount
     SWB_RUNTIME_BUNDLE,    // data (config.json): leaves the host's root as it is, for a runtime
 };
 
@@ -83,6 +84,8 @@ struct swb_plan {
     uint64_t capabilities; // the bounding set; for uid 0 the permitted and effective sets as well
     const void *_Nullable filter; // struct sock_filter[]
     uint16_t filter_length;
+    uint16_t supervising_filter_length;
+    const void *_Nullable supervising_filter; // struct sock_filter[]: what it stops waits for an answer of this program
     uint8_t no_new_privileges;
     uint32_t limit_count;
     const struct swb_limit *_Nullable limits;
@@ -90,9 +93,10 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
-    int gate;   // -1: no user namespace, so nothing to wait for
+    int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
+    int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;

@@ -11,7 +11,7 @@ extension SandboxPlan {
     public func run(attachedTo caller: Attachment, cancellation: Cancellation) throws(SandboxError) -> StepOutcome {
         let plan = try LoweredPlan(self)
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
-        let step = try RunningStep.start(plan)
+        let step = try RunningStep.start(plan, nil)
         try step.follow(caller, hasTerminal: standardInput == .terminal, cancellation: cancellation)
         return try step.outcome(of: plan)
     }

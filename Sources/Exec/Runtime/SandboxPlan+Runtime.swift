@@ -15,12 +15,39 @@ extension SandboxPlan {
         /// A path of the host at which the program leaves its own messages.
         public var log: String
 
+        /// Files beside the bundle, for mounts of the configuration.
+        public var files: [File]
+
+        /// A file in memory.
+        public struct File: Sendable, Hashable {
+            /// Its name in the directory of the bundle.
+            public var name: String
+            /// The content.
+            public var contents: [UInt8]
+            /// The permissions.
+            public var mode: UInt32
+            /// The owner.
+            public var uid: UInt32
+            /// The owner's group.
+            public var gid: UInt32
+
+            /// A file of a name.
+            public init(name: String, contents: [UInt8], mode: UInt32, uid: UInt32, gid: UInt32) {
+                self.name = name
+                self.contents = contents
+                self.mode = mode
+                self.uid = uid
+                self.gid = gid
+            }
+        }
+
         /// A program and what it is told.
-        public init(program: String, container: String, configuration: [UInt8], log: String) {
+        public init(program: String, container: String, configuration: [UInt8], log: String, files: [File]) {
             self.program = program
             self.container = container
             self.configuration = configuration
             self.log = log
+            self.files = files
         }
 
         /// The calls that runc, crun, runsc and kata-runtime have in common.
@@ -35,11 +62,14 @@ extension SandboxPlan {
     /// Where a runtime finds the root, in its namespaces alone.
     public var runtimeRoot: String { "\(root.workDirectory)/root" }
 
+    /// Where a runtime finds its bundle, in its namespaces alone.
+    public var runtimeBundle: String { root.workDirectory }
+
     /// The plan of what is started in place of the command: with a runtime, that one, which confines the command itself.
     var launchingRuntime: SandboxPlan {
         guard let runtime else { return self }
         var plan = self
-        plan.arguments = runtime.arguments(bundle: root.workDirectory)
+        plan.arguments = runtime.arguments(bundle: runtimeBundle)
         plan.environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         plan.credentials = .root
         plan.capabilities = CapabilitySet(rawValue: .max)
@@ -58,6 +88,7 @@ extension SandboxPlan {
         root.opensDevices = isPrivileged
         operations.append(.root(root))
         operations += mounts.map(Operation.mount)
+        operations += runtime.files.map(Operation.stagedFile)
         operations.append(.runtimeBundle(configuration: runtime.configuration))
         return operations
     }
@@ -70,12 +101,15 @@ extension SandboxPlan {
         public var type: String
         /// The place inside the root.
         public var target: String
+        /// What is mounted: the type once more, or a path of the host.
+        public var source: String
         /// The options of mount(8).
         public var options: [String]
 
         /// A file system of this type at this place.
-        public init(type: String, target: String, options: [String]) {
+        public init(type: String, target: String, source: String? = nil, options: [String]) {
             self.type = type
+            self.source = source ?? type
             self.target = target
             self.options = options
         }

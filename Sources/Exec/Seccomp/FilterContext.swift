@@ -73,6 +73,16 @@ struct FilterContext: ~Copyable {
         return bytes
     }
 
+    /// Adds an interface beside the native one.
+    borrowing func addArchitecture(_ architecture: FilterArchitecture) throws(SandboxError) {
+        try Self.check(seccomp_arch_add(handle, architecture.rawValue))
+    }
+
+    /// What happens with calls on interfaces that the filter does not know.
+    borrowing func setBadArchitectureAction(_ action: UInt32) throws(SandboxError) {
+        try Self.check(seccomp_attr_set(handle, SCMP_FLTATR_ACT_BADARCH, action))
+    }
+
     private static func check(_ result: CInt) throws(SandboxError) {
         guard result == 0 else { throw SandboxError(.seccomp, code: -result) }
     }

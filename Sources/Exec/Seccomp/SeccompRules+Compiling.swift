@@ -27,7 +27,7 @@ extension FilterContext {
         guard result == 0 else { throw SandboxError(.seccompRule("architecture \(name)"), code: -result) }
     }
 
-    fileprivate borrowing func add(_ name: String, _ rule: SeccompRules.Rule) throws(SandboxError) {
+    borrowing func add(_ name: String, _ rule: SeccompRules.Rule) throws(SandboxError) {
         let call = seccomp_syscall_resolve_name(name)
         guard call != FilterContext.unknownCall else { return }
         // Of several conditions on one argument each is a rule of its own: libseccomp takes one for each argument.

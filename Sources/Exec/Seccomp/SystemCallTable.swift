@@ -88,7 +88,8 @@ extension SystemCallTable {
         }
     }
 
-    private static func name(of number: UInt32, _ architecture: FilterArchitecture) -> String? {
+    /// The name of a call; nil when nobody knows it.
+    static func name(of number: UInt32, _ architecture: FilterArchitecture) -> String? {
         if let name = seccomp_syscall_resolve_num_arch(architecture.rawValue, CInt(number)) {
             defer { free(name) }
             return String(cString: name)

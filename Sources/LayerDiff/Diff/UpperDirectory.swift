@@ -7,8 +7,12 @@ public enum UpperDirectory {
     ///
     /// Source: the kernel's Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
     /// - Throws: ``LayerError`` when something cannot be read, or the overlay used a feature that layers do not have.
-    public static func changes(in upper: Directory, above lower: LayerStack) throws(LayerError) -> [LayerEntry] {
-        try changesAndRewrites(in: upper, above: lower).entries
+    public static func changes(
+        in upper: Directory,
+        above lower: LayerStack,
+        form: OverlayForm = .trusted
+    ) throws(LayerError) -> [LayerEntry] {
+        try changesAndRewrites(in: upper, above: lower, form: form).entries
     }
 
     /// The same, and how many bytes belong to files of which owner or mode alone changed.
@@ -16,9 +20,10 @@ public enum UpperDirectory {
     /// - Throws: what ``changes(in:above:)`` throws.
     public static func changesAndRewrites(
         in upper: Directory,
-        above lower: LayerStack
+        above lower: LayerStack,
+        form: OverlayForm = .trusted
     ) throws(LayerError) -> (entries: [LayerEntry], rewrittenBytes: Int64) {
-        var walk = UpperWalk(upper: upper, lower: lower)
+        var walk = UpperWalk(upper: upper, lower: lower, form: form)
         try walk.run()
         return (HardLinks.resolve(walk.changes), walk.rewrittenBytes)
     }

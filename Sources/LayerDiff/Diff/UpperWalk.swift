@@ -2,13 +2,16 @@
 struct UpperWalk {
     let upper: Directory
     let lower: LayerStack
+    /// How the overlay that made the directory was mounted.
+    private let form: OverlayForm
     private(set) var changes: [Change] = []
     /// The bytes of files that are as they were below, but for owner and mode.
     private(set) var rewrittenBytes: Int64 = 0
 
-    init(upper: Directory, lower: LayerStack) {
+    init(upper: Directory, lower: LayerStack, form: OverlayForm) {
         self.upper = upper
         self.lower = lower
+        self.form = form
     }
 
     mutating func run() throws(LayerError) {
@@ -57,12 +60,13 @@ struct UpperWalk {
             return whiteout(node.path, found)
         }
         let all = try file { () throws(FileError) in try node.directory.extendedAttributes(named: node.name) }
-        let marks = try OverlayMarks(all, on: node)
+        let marks = try OverlayMarks(all, form, on: node)
         if marks.isWhiteout && status.kind == .file && status.size == 0 { return whiteout(node.path, found) }
         if status.kind == .directory {
             return try directory(node, marks, found: found, below: below)
         }
-        guard let entry = try node.entry(attributes: marks.others) else { return false }
+        guard var entry = try node.entry(attributes: marks.others) else { return false }
+        if let device = marks.device, status.kind == .file { entry.kind = device }
         let isUnchanged = try found.map { (below) throws(LayerError) in try isSame(entry, node, as: below) } ?? false
         let hasMoreNames = status.linkCount > 1
         // Also where it has got a further name: the layer then holds that name alone, as other builders have it.
@@ -189,14 +193,20 @@ struct UpperNode {
 private struct OverlayMarks {
     private(set) var isOpaque = false
     private(set) var isWhiteout = false
+    /// The device node that a placeholder stands for.
+    private(set) var device: TreeEntry.Kind?
     private(set) var others: [ExtendedAttribute] = []
 
-    init(_ attributes: [ExtendedAttribute], on node: UpperNode) throws(LayerError) {
+    /// Marks of the other form are none: a step can set `user.overlay.*` on the files of a mount that does not heed it.
+    init(_ attributes: [ExtendedAttribute], _ form: OverlayForm, on node: UpperNode) throws(LayerError) {
+        if form.devices == .placeholders { device = DeviceMark.kind(in: attributes) }
+        let prefix = form.attributePrefix.utf8
         for attribute in attributes {
-            guard let mark = Self.overlayName(attribute.name) else {
+            guard attribute.name.starts(with: prefix) else {
                 if ExtendedAttribute.isPortable(attribute.name) { others.append(attribute) }
                 continue
             }
+            let mark = attribute.name[prefix.count...]
             if mark.elementsEqual("opaque".utf8) {
                 isOpaque = attribute.value.elementsEqual("y".utf8)
             } else if mark.elementsEqual("whiteout".utf8) {
@@ -206,12 +216,5 @@ private struct OverlayMarks {
                 throw LayerError(.unrepresentable(path: node.path.description, why: why))
             }
         }
-    }
-
-    private static func overlayName(_ name: [UInt8]) -> ArraySlice<UInt8>? {
-        for prefix in ["trusted.overlay.", "user.overlay."] where name.starts(with: prefix.utf8) {
-            return name[prefix.utf8.count...]
-        }
-        return nil
     }
 }

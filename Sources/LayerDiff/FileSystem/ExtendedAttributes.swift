@@ -22,14 +22,22 @@ public struct ExtendedAttribute: Sendable, Hashable {
 
     /// Whether an attribute of this name belongs to the file rather than to the machine that the file is on.
     ///
-    /// `trusted.` and `user.overlay.` are overlayfs's own; labels and measurements of the host's security modules and
-    /// the access lists under `system.` mean nothing elsewhere.
+    /// `trusted.` and `user.overlay.` are overlayfs's own, `user.swbuild.` are this program's; labels and measurements
+    /// of the host's security modules and the access lists under `system.` mean nothing elsewhere.
     static func isPortable(_ name: [UInt8]) -> Bool {
-        for prefix in ["trusted.", "user.overlay.", "system."] where name.starts(with: prefix.utf8) { return false }
+        for prefix in ["trusted.", "user.overlay.", DeviceMark.ownPrefix, "system."]
+        where name.starts(with: prefix.utf8) { return false }
         for other in ["security.selinux", "security.ima", "security.evm"] where name.elementsEqual(other.utf8) {
             return false
         }
         return true
+    }
+}
+
+extension ExtendedAttribute {
+    /// Whether it is for a security module of the host's: user namespaces may set file capabilities alone.
+    var isOfSecurityModule: Bool {
+        name.starts(with: "security.".utf8) && !name.elementsEqual("security.capability".utf8)
     }
 }
 

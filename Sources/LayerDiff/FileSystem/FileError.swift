@@ -24,5 +24,13 @@ public struct FileError: Error, Sendable, Hashable {
 
 extension FileError: CustomStringConvertible {
     /// One sentence: what failed, on which path, and why.
-    public var description: String { "cannot \(operation) \(path): \(errno)" }
+    public var description: String {
+        // chown(2) has no other reason for this answer.
+        let isUnmapped = errno == .invalidArgument && operation.hasPrefix(Self.settingOwner)
+        let advice = "; the user namespace has no such id: lend more ids to the user in /etc/subuid and /etc/subgid"
+        return "cannot \(operation) \(path): \(errno)\(isUnmapped ? advice : "")"
+    }
+
+    /// How the operation of changing an owner begins.
+    static let settingOwner = "set the owner"
 }

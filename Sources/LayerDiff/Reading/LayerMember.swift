@@ -59,7 +59,7 @@ enum LayerMember {
     /// A name, made a path: `./` and `/` in front are habit, `..` is none.
     private static func path(_ name: [UInt8], of member: TarMember) throws(LayerError) -> ContainerPath {
         for component in name.split(separator: UInt8(ascii: "/")) where component.elementsEqual("..".utf8) {
-            throw refused(member, "it has '..' in its name")
+            throw refused(member, "it has `..` in its name")
         }
         let path = ContainerPath(cleaning: name)
         // No such file could ever be opened.
@@ -73,7 +73,7 @@ enum LayerMember {
         if let link = member.hardLink {
             if link.first == UInt8(ascii: "/") { throw refused(member, "it is a hard link to an absolute path") }
             for component in link.split(separator: UInt8(ascii: "/")) where component.elementsEqual("..".utf8) {
-                throw refused(member, "it is a hard link with '..' in its target")
+                throw refused(member, "it is a hard link with `..` in its target")
             }
             let target = ContainerPath(cleaning: link)
             guard target != path, !target.isRoot else { throw refused(member, "it is a hard link to itself") }

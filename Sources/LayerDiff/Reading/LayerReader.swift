@@ -43,20 +43,22 @@ public struct ApplyOptions: Sendable {
     public var lower: LayerStack?
     /// How much the layer may ask for.
     public var limits: LayerLimits
-    /// Whether device nodes are made; else a layer that has some is refused.
-    public var allowDevices: Bool
+    /// What becomes of device nodes.
+    public var devices: DevicePolicy
+    /// Whether this is done in a user namespace, which may not set attributes that the host's security modules read.
+    var isUnprivileged: Bool { devices == .placeholders || devices == .leftOut }
 
     /// Collects the options; without more, there is nothing below and devices are refused.
     public init(
         form: Form,
         lower: LayerStack? = nil,
         limits: LayerLimits = LayerLimits(),
-        allowDevices: Bool = false
+        devices: DevicePolicy = .refused
     ) {
         self.form = form
         self.lower = lower
         self.limits = limits
-        self.allowDevices = allowDevices
+        self.devices = devices
     }
 }
 

@@ -6,16 +6,18 @@ final class LayerUnpacker {
     private let options: ApplyOptions
     private let nodes: NodeMaker
     private var record: LayerRecord
+    /// The device nodes that were left out.
+    private var leftOut: Set<ContainerPath> = []
 
     init(_ root: Directory, options: ApplyOptions) {
         self.options = options
-        nodes = NodeMaker(root)
+        nodes = NodeMaker(root, isUnprivileged: options.isUnprivileged)
         record = LayerRecord(limits: options.limits, lower: options.lower)
     }
 
     /// Places an entry; a file's content is read from `reader`.
     func place(_ original: TreeEntry, contentFrom reader: TarReader) throws(LayerError) {
-        if !options.allowDevices && original.isDevice {
+        if options.devices == .refused && original.isDevice {
             let why = "it is a device node, and the layer may have none"
             throw LayerError(.hostileEntry(name: original.path.description, why: why))
         }
@@ -33,9 +35,21 @@ final class LayerUnpacker {
                 }
                 try wrapped { () throws(FileError) in try file.extend(to: size) }
             }
-        case .symlink, .characterDevice, .blockDevice, .fifo, .whiteout:
-            try wrapped { () throws(FileError) in try nodes.makeNode(spot, entry) }
+        case .symlink, .characterDevice, .blockDevice, .fifo, .whiteout: try makeNode(spot, entry)
         }
+    }
+
+    private func makeNode(_ spot: NodeMaker.Spot, _ entry: TreeEntry) throws(LayerError) {
+        guard entry.isDevice, options.devices != .made else {
+            return try wrapped { () throws(FileError) in try nodes.makeNode(spot, entry) }
+        }
+        guard options.devices == .placeholders, let mark = DeviceMark.attribute(for: entry.kind) else {
+            leftOut.insert(entry.path)
+            return
+        }
+        var placeholder = entry
+        placeholder.attributes.append(mark)
+        try writeFile(spot, placeholder) { (_) throws(LayerError) in }
     }
 
     /// Places a whiteout, or deletes what it names.
@@ -117,6 +131,10 @@ final class LayerUnpacker {
 
     /// Gives a file one more name; a file of the layers below is copied.
     private func link(_ spot: NodeMaker.Spot, to target: ContainerPath) throws(LayerError) {
+        if leftOut.contains(target) {
+            leftOut.insert(spot.path)
+            return
+        }
         if record.containsLinkable(target) || options.form == .flat {
             let isLinked = try wrapped { () throws(FileError) in try nodes.link(spot, to: target) }
             if isLinked { return }
@@ -127,10 +145,7 @@ final class LayerUnpacker {
         }
         var entry = found.entry
         entry.path = spot.path
-        guard case .file(let size) = entry.kind else {
-            try wrapped { () throws(FileError) in try nodes.makeNode(spot, entry) }
-            return
-        }
+        guard case .file(let size) = entry.kind else { return try makeNode(spot, entry) }
         let source = try lower.open(found)
         try writeFile(spot, entry) { (file) throws(LayerError) in
             try wrapped { () throws(FileError) in try file.copy(source, size: size) }

@@ -16,11 +16,14 @@ final class NodeMaker {
     }
 
     let root: Directory
+    private let isUnprivileged: Bool
     private var parent: (path: ContainerPath, directory: Directory)?
     private var directoryTimes: [(path: ContainerPath, modified: Int64)] = []
 
-    init(_ root: Directory) {
+    /// Makes nodes beneath `root`; in a user namespace, what it may not set is left out.
+    init(_ root: Directory, isUnprivileged: Bool = false) {
         self.root = root
+        self.isUnprivileged = isUnprivileged
     }
 
     // MARK: parents
@@ -70,7 +73,7 @@ final class NodeMaker {
         }
         if !isNew { try removeAttributes(spot, otherThan: entry.attributes) }
         try setOwnerAndMode(spot, entry)
-        for attribute in entry.attributes { try spot.directory.setExtendedAttribute(attribute, on: spot.name) }
+        try setAttributes(spot, entry)
         directoryTimes.append((spot.path, entry.modified))
     }
 
@@ -89,7 +92,7 @@ final class NodeMaker {
             }
         }
         try setOwnerAndMode(spot, entry)
-        for attribute in entry.attributes { try spot.directory.setExtendedAttribute(attribute, on: spot.name) }
+        try setAttributes(spot, entry)
         try setTime(spot, entry.modified)
     }
 
@@ -102,9 +105,9 @@ final class NodeMaker {
 
     /// Gives a written file its attributes.
     func complete(_ file: FileOutput, _ spot: Spot, _ entry: TreeEntry) throws(FileError) {
-        guard fchown(file.raw, entry.uid, entry.gid) == 0 else { throw failure("set the owner of", spot) }
+        guard fchown(file.raw, entry.uid, entry.gid) == 0 else { throw ownerFailure(spot, entry) }
         guard fchmod(file.raw, mode_t(entry.mode)) == 0 else { throw failure("set the mode of", spot) }
-        for attribute in entry.attributes { try spot.directory.setExtendedAttribute(attribute, on: spot.name) }
+        try setAttributes(spot, entry)
         var times = [
             timespec(tv_sec: Int(entry.modified), tv_nsec: 0), timespec(tv_sec: Int(entry.modified), tv_nsec: 0),
         ]
@@ -182,7 +185,7 @@ final class NodeMaker {
         let flags = AT_SYMLINK_NOFOLLOW | CInt(CSHIMS_AT_EMPTY_PATH)
         let directory = spot.directory.rawDescriptor
         guard withCString(spot.name, { fchownat(directory, $0, entry.uid, entry.gid, flags) }) == 0 else {
-            throw failure("set the owner of", spot)
+            throw ownerFailure(spot, entry)
         }
         switch entry.kind {
         case .symlink, .whiteout: return
@@ -191,6 +194,16 @@ final class NodeMaker {
         let name = spot.name.isEmpty ? [UInt8(ascii: ".")] : spot.name
         guard withCString(name, { fchmodat(directory, $0, mode_t(entry.mode), 0) }) == 0 else {
             throw failure("set the mode of", spot)
+        }
+    }
+
+    private func setAttributes(_ spot: Spot, _ entry: TreeEntry) throws(FileError) {
+        for attribute in entry.attributes {
+            do throws(FileError) {
+                try spot.directory.setExtendedAttribute(attribute, on: spot.name)
+            } catch {
+                guard isUnprivileged, error.errno == .notPermitted, attribute.isOfSecurityModule else { throw error }
+            }
         }
     }
 
@@ -204,6 +217,10 @@ final class NodeMaker {
         where ExtendedAttribute.isPortable(attribute.name) && !wanted.contains(where: { $0.name == attribute.name }) {
             try spot.directory.removeExtendedAttribute(attribute.name, from: spot.name)
         }
+    }
+
+    private func ownerFailure(_ spot: Spot, _ entry: TreeEntry) -> FileError {
+        failure("\(FileError.settingOwner) \(entry.uid):\(entry.gid) of", spot)
     }
 
     private func failure(_ operation: String, _ spot: Spot) -> FileError {

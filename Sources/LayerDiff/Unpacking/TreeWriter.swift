@@ -5,8 +5,16 @@ import SystemPackage
 public enum TreeWriter {
     /// Makes a tree of `entries` (in any order) in an empty directory, by way of a nameless tar beside it: unpacking is
     /// the one place that knows how to set every attribute in the right order.
+    /// - Parameters:
+    ///   - entries: What is to be there.
+    ///   - directory: The path of the empty directory.
+    ///   - devices: What becomes of device nodes.
     /// - Throws: ``LayerError`` when a content cannot be read or something cannot be made.
-    public static func write(_ entries: [LayerEntry], to directory: String) throws(LayerError) {
+    public static func write(
+        _ entries: [LayerEntry],
+        to directory: String,
+        devices: DevicePolicy = .made
+    ) throws(LayerError) {
         let name = "\(directory)/.swbuild-\(UInt64.random(in: 0...UInt64.max))"
         let raw = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         guard raw >= 0 else {
@@ -25,7 +33,7 @@ public enum TreeWriter {
             _ = try LayerReader.apply(
                 tar.fileDescriptor,
                 to: target,
-                options: ApplyOptions(form: .flat, allowDevices: true)
+                options: ApplyOptions(form: .flat, devices: devices)
             )
         }
     }

@@ -10,6 +10,8 @@ public enum DownloadError: Error, Sendable, Hashable {
     case status(UInt, url: String)
     /// The server sent the client from place to place.
     case tooManyRedirects(url: String, limit: UInt32)
+    /// The server sent the client to where it may not go: from TLS to a connection without it, or away from HTTP.
+    case refusedRedirect(url: String, reason: String)
     /// The file is larger than it may be.
     case tooLarge(url: String, limit: Int64)
     /// Nothing was heard for too long.
@@ -40,6 +42,8 @@ extension DownloadError: CustomStringConvertible {
             "cannot download \(url): the server answered \(status)\(Self.meaning(of: status))"
         case .tooManyRedirects(let url, let limit):
             "cannot download \(url): redirected more than \(limit) times"
+        case .refusedRedirect(let url, let reason):
+            "cannot download \(url): it is redirected, and not to https:// (\(reason)); name the other URL itself"
         case .tooLarge(let url, let limit):
             "cannot download \(url): it is larger than the limit of \(limit) bytes"
         case .stalled(let url, let reason):
@@ -64,8 +68,8 @@ extension DownloadError: CustomStringConvertible {
     var mayPass: Bool {
         switch self {
         case .interrupted, .stalled: true
-        case .unsupportedURL, .missingLibrary, .status, .tooManyRedirects, .tooLarge, .untrusted, .unknownHost, .failed,
-            .unwritable, .cancelled:
+        case .unsupportedURL, .missingLibrary, .status, .tooManyRedirects, .refusedRedirect, .tooLarge, .untrusted,
+            .unknownHost, .failed, .unwritable, .cancelled:
             false
         }
     }

@@ -5,7 +5,7 @@ import Glibc
 public enum HTTPClient {
     /// Makes a request, hands the body of its response to `sink`, and returns when the exchange is over.
     ///
-    /// It blocks its thread. Redirects are followed, to HTTP only; certificates are checked against those of
+    /// It blocks its thread. Redirects are followed, to HTTP only, and from HTTPS to HTTPS only; certificates are checked against those of
     /// `SSL_CERT_FILE` (or `CURL_CA_BUNDLE`) and `SSL_CERT_DIR`, or else the system's. Any status is an answer; a `sink` that
     /// has enough ends the exchange without an error.
     /// - Throws: ``DownloadError`` where there is no complete answer.
@@ -58,6 +58,8 @@ private final class HTTPExchange {
         switch result.code {
         case CInt(SWB_HTTP_OK): nil
         case CInt(SWB_HTTP_NO_LIBRARY): .missingLibrary(reason: result.text)
+        case CInt(SWB_HTTP_UNSUPPORTED_PROTOCOL) where (300..<400).contains(result.status):
+            .refusedRedirect(url: url, reason: result.text)
         case CInt(SWB_HTTP_TOO_MANY_REDIRECTS): .tooManyRedirects(url: url, limit: request.limits.maximumRedirects)
         case CInt(SWB_HTTP_TOO_LARGE): .tooLarge(url: url, limit: request.limits.maximumSize)
         case CInt(SWB_HTTP_TIMED_OUT): .stalled(url: url, reason: result.text)
@@ -70,6 +72,12 @@ private final class HTTPExchange {
         }
     }
 
+    /// A variable of the environment; an empty one is as good as none.
+    private static func variable(_ name: String) -> UnsafeMutablePointer<CChar>? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return value
+    }
+
     private func perform() -> swb_http_result {
         var result = swb_http_result()
         let limits = request.limits
@@ -80,8 +88,8 @@ private final class HTTPExchange {
                     url: url,
                     headers: lines.baseAddress,
                     header_count: UInt32(lines.count),
-                    certificates: getenv("SSL_CERT_FILE") ?? getenv("CURL_CA_BUNDLE"),
-                    certificate_directory: getenv("SSL_CERT_DIR"),
+                    certificates: Self.variable("SSL_CERT_FILE") ?? Self.variable("CURL_CA_BUNDLE"),
+                    certificate_directory: Self.variable("SSL_CERT_DIR"),
                     maximum_redirects: limits.maximumRedirects,
                     connect_seconds: limits.connectSeconds,
                     slow_bytes_per_second: limits.slowBytesPerSecond,

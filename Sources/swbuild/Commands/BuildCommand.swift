@@ -15,6 +15,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var limits: BuildLimitOptions
     @OptionGroup var call: CallOptions
 
     @Flag(name: .long, help: "Runs every step, whatever the cache has.")
@@ -65,7 +66,10 @@ struct BuildCommand: AsyncParsableCommand {
             let cancellation = Cancellation()
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
-            if loader.isRemote { Signals.cancelOnInterrupt(cancellation) }
+            if let origin = loader.origin {
+                Signals.cancelOnInterrupt(cancellation)
+                reporter.sink.emit(.note("fetching the build context \(origin)"))
+            }
             let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
             inputs.fill(&request)
@@ -77,7 +81,8 @@ struct BuildCommand: AsyncParsableCommand {
                 progress: reporter.sink,
                 cancellation: cancellation,
                 logger: logger,
-                trace: trace
+                trace: trace,
+                privilege: Startup.privilege
             )
             let built = try await builder.build(request)
             reporter.finish()
@@ -105,6 +110,7 @@ struct BuildCommand: AsyncParsableCommand {
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         try sandbox.fill(&request, in: Console.workingDirectory)
+        try limits.fill(&request)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {

@@ -78,10 +78,7 @@ struct BuildSourceOptions: ParsableArguments {
         request.secrets = try secret.map { try Secret(parsing: $0, in: directory) }
         for agent in ssh { try add(agent, to: &request) }
         if let platform {
-            guard let parsed = Platform(parsing: platform) else {
-                throw MalformedOption(option: "--platform", value: platform, expected: "os/architecture[/variant]")
-            }
-            request.platform = parsed
+            request.platform = try BuildRequest.platform(parsing: platform)
             request.platformIsGiven = true
         }
     }

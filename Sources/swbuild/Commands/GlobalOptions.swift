@@ -1,24 +1,28 @@
 import ArgumentParser
 import BuildFileParser
 import Builder
-import Glibc
+import Exec
 import Store
 
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(name: .long, help: "The state directory (default: $SWBUILD_ROOT, else /var/lib/swbuild for root).")
+    @Option(
+        name: .long,
+        help:
+            "The state directory (default: $SWBUILD_ROOT, else /var/lib/swbuild for root, $XDG_DATA_HOME/swbuild for others)."
+    )
     var root: String?
 
     /// The state directory that options and environment name.
     var stateDirectory: String {
         if let root { return absolute(root, in: Console.workingDirectory) }
         if let path = Console.environment("SWBUILD_ROOT") { return absolute(path, in: Console.workingDirectory) }
-        if geteuid() == 0 { return "/var/lib/swbuild" }
+        if Startup.privilege == .root { return "/var/lib/swbuild" }
         let home = Console.environment("HOME") ?? "/tmp"
         return (Console.environment("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/swbuild"
     }
 
-    func openStore() throws -> Store { try Store(root: stateDirectory) }
+    func openStore() throws -> Store { try Store(root: stateDirectory, owner: Startup.storeOwner) }
 }
 
 /// Runs a command's work and turns what it throws into a message and an exit status.

@@ -144,7 +144,9 @@ private final class FindingCollector: ProgressSink {
     }
 }
 
-/// Shows nothing.
+/// Shows nothing but warnings of the command line, which would otherwise go unseen.
 private final class NoProgress: ProgressSink {
-    func emit(_ event: ProgressEvent) {}
+    func emit(_ event: ProgressEvent) {
+        if case .warning(let warning) = event { Console.note(PlainProgress.line(of: warning)) }
+    }
 }

@@ -1,3 +1,4 @@
+import BuildFileParser
 import Builder
 import OCI
 
@@ -12,19 +13,34 @@ final class JSONProgress: ProgressSink {
                 ["event": .string("missed"), "step": .integer(Int64(step + 1)), "reason": .string(reason)]
             case .output(let step, let line):
                 ["event": .string("output"), "step": .integer(Int64(step + 1)), "line": .string(line)]
-            case .finished(let step, let cached, let seconds):
-                [
-                    "event": .string("finished"), "step": .integer(Int64(step + 1)), "cached": .bool(cached),
-                    "seconds": .number(seconds),
-                ]
+            case .finished(let step, let cached, let seconds, let usage):
+                Self.finished(step, cached: cached, seconds: seconds, usage)
             case .failed(let step, let message):
                 ["event": .string("failed"), "step": .integer(Int64(step + 1)), "message": .string(message)]
             case .finding(let finding):
                 finding.json.merging(["event": .string("warning")]) { first, _ in first }
+            case .warning(let warning):
+                [
+                    "event": .string("warning"), "message": .string(warning.message),
+                    "notes": .strings(warning.notes),
+                ]
             case .times(let times): times.json.merging(["event": .string("times")]) { first, _ in first }
             case .note(let text): ["event": .string("note"), "text": .string(text)]
             }
         guard let line = try? JSONValue.object(members).encoded() else { return }
         Console.note(String(decoding: line, as: UTF8.self))
+    }
+
+    private static func finished(
+        _ step: Int,
+        cached: Bool,
+        seconds: Double,
+        _ usage: StepUsage?
+    ) -> [String: JSONValue] {
+        let members: [String: JSONValue] = [
+            "event": .string("finished"), "step": .integer(Int64(step + 1)), "cached": .bool(cached),
+            "seconds": .number(seconds),
+        ]
+        return members.merging(usage?.json ?? [:]) { first, _ in first }
     }
 }

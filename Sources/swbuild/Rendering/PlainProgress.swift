@@ -1,3 +1,4 @@
+import BuildFileParser
 import Builder
 import Synchronization
 
@@ -12,16 +13,22 @@ final class PlainProgress: ProgressSink {
             Console.note("#\(step + 1) \(Self.firstLine(name))")
         case .missed(let step, let reason): Console.note("#\(step + 1) not cached: \(reason)")
         case .output(let step, let line): Console.note("#\(step + 1) | \(line)")
-        case .finished(let step, true, _): Console.note("#\(step + 1) CACHED")
-        case .finished(let step, false, let seconds): Console.note("#\(step + 1) DONE \(Self.time(seconds))")
+        case .finished(let step, true, _, _): Console.note("#\(step + 1) CACHED")
+        case .finished(let step, false, let seconds, _): Console.note("#\(step + 1) DONE \(Self.time(seconds))")
         case .failed(let step, _): Console.note("#\(step + 1) ERROR")
         // Shown together at the end.
         case .finding: break
+        case .warning(let warning): Console.note(Self.line(of: warning))
         case .note(let text): Console.note(text)
         case .times(let times):
             // With every step from the cache there is nothing to tell.
             if !times.steps.isEmpty { Console.note(TimesTable.text(times)) }
         }
+    }
+
+    /// A warning that belongs to no place of the file, as one line.
+    static func line(of warning: Diagnostic) -> String {
+        (["warning: \(warning.message)"] + warning.notes).joined(separator: "; ")
     }
 
     /// The first line of a text, marked where there are more.

@@ -22,12 +22,13 @@ final class TerminalProgress: ProgressSink {
                 state.running.append(step)
             case .missed(let step, let reason): state.reasons[step] = reason
             case .output(_, let line): state.lastOutput = line
-            case .finished(let step, let cached, let seconds):
+            case .finished(let step, let cached, let seconds, _):
                 let time = cached ? "CACHED" : PlainProgress.time(seconds)
                 Self.finish(step, with: " => \(state.names[step] ?? "")  \(time)", &state)
             case .failed(let step, _):
                 Self.finish(step, with: " => \(state.names[step] ?? "")  ERROR", &state)
             case .finding, .times: break
+            case .warning(let warning): Self.print(PlainProgress.line(of: warning), &state)
             case .note(let text): Self.print(text, &state)
             }
             Self.showStatus(&state)

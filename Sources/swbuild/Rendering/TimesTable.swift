@@ -9,15 +9,22 @@ enum TimesTable {
     ///
     /// All but the heading are indented: lines that begin with a step's number are about what happens.
     static func text(_ times: BuildTimes) -> String {
-        let header = ["command", "set-up", "layer", "waited", "compressed after", "step"]
+        let header = ["command", "cpu", "memory", "set-up", "layer", "waited", "compressed after", "step"]
         let rows = times.steps.map { step in
             [
-                time(step.command), time(step.setUp), time(step.layer), time(step.waiting), compression(of: step),
+                time(step.command), time(step.usage?.cpuSeconds ?? 0), memory(of: step), time(step.setUp),
+                time(step.layer), time(step.waiting), compression(of: step),
                 "#\(step.index + 1) \(PlainProgress.firstLine(step.name))",
             ]
         }
         let table = Table.text(header: header, rows: rows).split(separator: "\n").map { indent + $0 }
         return (["times:"] + table + [indent + summary(times)]).joined(separator: "\n")
+    }
+
+    /// What the step held at most; of its largest process alone where nothing has measured the whole.
+    private static func memory(of step: BuildTimes.Step) -> String {
+        guard let usage = step.usage, usage.memory > 0 else { return none }
+        return (usage.isWholeStep ? "" : "≥ ") + usage.mebibytes
     }
 
     private static func compression(of step: BuildTimes.Step) -> String {
@@ -57,11 +64,12 @@ extension BuildTimes {
 
 extension BuildTimes.Step {
     fileprivate var json: JSONValue {
-        .object([
+        let members: [String: JSONValue] = [
             "step": .integer(Int64(index + 1)), "name": .string(name), "command": BuildTimes.rounded(command),
             "set_up": BuildTimes.rounded(setUp), "layer": BuildTimes.rounded(layer),
             "waited": BuildTimes.rounded(waiting), "compression": BuildTimes.rounded(compression),
             "compression_wait": BuildTimes.rounded(compressionWait),
-        ])
+        ]
+        return .object(members.merging(usage?.json ?? [:]) { first, _ in first })
     }
 }

@@ -79,6 +79,23 @@ import Testing
         Example("FROM debian\nRUN apt-get install -y curl\n"),
         Example("FROM debian AS build\nRUN \(install)\nFROM scratch\nCOPY --from=build /a /a\n"),
         Example("FROM debian AS build\nRUN \(install)\nFROM scratch\nRUN --mount=from=build,target=/x true\n"),
+        Example("FROM debian AS other\nRUN \(install)\nFROM scratch\n"),
+        Example(
+            "ARG V=a\nFROM debian AS base-a\nRUN \(install)\nFROM base-$V\nRUN x\n",
+            "AptWithoutCleanup@3:23-46"
+        ),
+        Example(
+            "ARG V=a\nFROM debian AS base-a\nRUN \(install)\nFROM base-$V AS b\nFROM scratch\nCOPY --from=b /a /a\n"
+        ),
     ])
     func packageLists(_ example: Example) throws { try example.check() }
+
+    @Test(arguments: [("build", true), ("BUILD", true), ("0", true), ("last", false), ("1", false), ("absent", false)])
+    func packageListsOfTheTargetAlone(target: String, isFound: Bool) throws {
+        let text = "FROM debian AS build\nRUN \(Self.install)\nFROM scratch AS last\nCOPY --from=build /a /a\n"
+        let file = try parseBuildFile(Array(text.utf8))
+        var input = CheckInput { _ in true }
+        input.target = target
+        #expect(file.findings(input).map(\.rule) == (isFound ? [.aptWithoutCleanup] : []))
+    }
 }

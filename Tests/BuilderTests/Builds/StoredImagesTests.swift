@@ -38,10 +38,10 @@ import Testing
 
     @Test func unknownImagesAreErrorsThatNameTheOthers() async throws {
         let empty = #expect(throws: UnknownImage.self) { try images().find("one") }
-        #expect(empty?.description == "there is no image 'one': the store is empty")
+        #expect(empty?.description == "there is no image `one`: the store is empty")
         let built = try await build("1", tags: ["one:1"])
         let error = #expect(throws: UnknownImage.self) { try images().find("one:2") }
-        #expect(error?.description == "there is no image 'one:2'; there are one:1")
+        #expect(error?.description == "there is no image `one:2`; there are one:1")
         #expect(throws: UnknownImage.self) { try images().find(String(built.digest.hex.prefix(3))) }
         #expect(throws: UnknownImage.self) { try images().find("") }
     }

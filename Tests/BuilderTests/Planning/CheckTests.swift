@@ -60,6 +60,27 @@ import Testing
         #expect(warnings.first?.notes == ["did you mean `build`?", "the stages are build"])
     }
 
+    @Test(arguments: [
+        ("linux/amd64", "linux/amd64", false), ("linux/amd64", "linux/arm64", true),
+        ("linux/arm/v7", "linux/arm/v6", false), ("linux/amd64", "windows/amd64", true),
+    ])
+    func tellsOfABaseImageForAnotherPlatform(wanted: String, actual: String, isFound: Bool) throws {
+        var request = BuildRequest()
+        request.buildFile = Array("FROM scratch AS a\nFROM example/base:1\n".utf8)
+        let image = BaseImage(
+            name: "example/base:1",
+            expected: try #require(Platform(parsing: wanted)),
+            actual: try #require(Platform(parsing: actual)),
+            variables: []
+        )
+        let findings = try BuildFileChecks(request).findings(baseImages: [1: image])
+        #expect(findings.map(\.rule) == (isFound ? [.invalidBaseImagePlatform] : []))
+        #expect(findings.allSatisfy { $0.range.start == SourcePosition(line: 2, column: 6) })
+        #expect(findings.allSatisfy { $0.message.contains("\"\(actual)\", expected \"\(wanted)\"") })
+        request.buildFile = Array("# check=skip=InvalidBaseImagePlatform\n".utf8) + request.buildFile
+        #expect(try BuildFileChecks(request).findings(baseImages: [1: image]).isEmpty)
+    }
+
     @Test func triggersAreBlamedOnTheImageThatHasThem() throws {
         var config = RuntimeConfig()
         config.onBuild = ["COPY a b c"]

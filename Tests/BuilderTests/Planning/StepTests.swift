@@ -197,4 +197,13 @@ import Testing
         #expect(try ignoring(.ignoreStages(["B"])) == ["RUN b"])
         #expect(try ignoring(.ignoreStages(["0", "2"])) == ["RUN a", "COPY --from=b /x /"])
     }
+
+    @Test(arguments: ["from=a", "type=cache,id=x", "type=tmpfs", "source=b"])
+    func aMountWithoutATargetIsTheWorkingDirectory(text: String) throws {
+        let head = "FROM scratch AS a\nFROM scratch\n"
+        let built = try plan(head + "WORKDIR /work\nRUN --mount=\(text) x\n")
+        #expect(built.runs.first?.mounts.first?.target == "/work")
+        let error = #expect(throws: Diagnostic.self) { try plan(head + "RUN --mount=\(text) x\n") }
+        #expect(error?.message == "the mount needs a target")
+    }
 }

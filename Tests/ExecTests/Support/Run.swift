@@ -12,10 +12,13 @@ struct Ran: Sendable {
 
 extension SandboxPlan {
     /// Runs the plan and keeps what it writes.
-    func run(_ cancellation: Cancellation = Cancellation()) throws(SandboxError) -> Ran {
+    func run(
+        _ cancellation: Cancellation = Cancellation(),
+        _ supervision: Supervision? = nil
+    ) throws(SandboxError) -> Ran {
         var output: [UInt8] = []
         var error: [UInt8] = []
-        let outcome = try run(cancellation: cancellation) { stream, bytes in
+        let outcome = try run(cancellation: cancellation, supervision: supervision) { stream, bytes in
             switch stream {
             case .standardOutput: output += bytes
             case .standardError: error += bytes

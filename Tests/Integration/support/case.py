@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 from .images import Layout, base_layout
@@ -125,6 +126,13 @@ class Case(unittest.TestCase):
         if process.poll() is None:
             process.kill()
         process.communicate()  # closes the pipes, too
+
+    def wait_for(self, condition, seconds: float = 30) -> None:
+        """Waits until `condition` holds, for what another program does in its own time."""
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "it never happened")
+            time.sleep(0.02)
 
     # --- asserting ----------------------------------------------------------------------
 

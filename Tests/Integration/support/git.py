@@ -2,14 +2,18 @@
 import http.server
 import os
 import pathlib
+import ssl
 import subprocess
 import threading
+
+from .case import Case
 
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
     "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b", "GIT_AUTHOR_DATE": "1700000000 +0000",
     "GIT_COMMITTER_DATE": "1700000000 +0000",
 }
+FILES = {"a.txt": "a\n", "dir/b.txt": "b\n", "dir/sub/c.txt": "c\n"}
 CONFIGURATION = ["-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always", "-c", "core.protectNTFS=false"]
 
 
@@ -60,12 +64,15 @@ class Repository:
 class GitServer:
     """Serves the repositories below `root` over HTTP through git's own program; counts the requests for packs.
 
-    Where `authorization` is set, a request must have that field.
+    Where `authorization` is set, a request must have that field. `context` makes it a server of TLS; so many requests
+    as `failures` says are answered as by a server that is busy; `redirect` sends all of them elsewhere.
     """
 
-    def __init__(self, root: pathlib.Path, authorization: str | None = None):
+    def __init__(self, root: pathlib.Path, authorization: str | None = None, context: ssl.SSLContext | None = None):
         self.requests: list[tuple[str, str]] = []
         self.authorization = authorization
+        self.failures = 0
+        self.redirect: str | None = None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -77,6 +84,14 @@ class GitServer:
                 body = self.chunks() if chunked else self.rfile.read(length)
                 path, _, query = self.path.partition("?")
                 outer.requests.append((self.command, self.path))
+                if outer.failures or outer.redirect:
+                    self.send_response(503 if outer.failures else 302)
+                    outer.failures = max(0, outer.failures - 1)
+                    if outer.redirect:
+                        self.send_header("Location", outer.redirect + self.path)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 if outer.authorization and self.headers.get("Authorization") != outer.authorization:
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="test"')
@@ -94,8 +109,10 @@ class GitServer:
                 status = next((value for name, _, value in fields if name == "Status"), "200")
                 self.send_response(int(status.split()[0]))
                 for name, _, value in fields:
-                    if name and name != "Status":
+                    if name and name not in ("Status", "Content-Length"):
                         self.send_header(name, value)
+                # Over TLS an end of the connection alone would be no proof of the end.
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -112,8 +129,10 @@ class GitServer:
             def log_message(self, *arguments):
                 pass
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context:
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         self.host = f"127.0.0.1:{self.http.server_port}"
-        self.base = f"http://{self.host}"
+        self.base = f"{'https' if context else 'http'}://{self.host}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def fetches(self) -> int:
@@ -122,3 +141,24 @@ class GitServer:
     def close(self):
         self.http.shutdown()
         self.http.server_close()
+
+
+class GitCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.repositories = self.directory / "repositories"
+        self.repositories.mkdir()
+
+    def repository(self, name: str = "r.git", files: dict | None = FILES) -> Repository:
+        return Repository(self.repositories / name, files)
+
+    def serve(self, authorization: str | None = None, context: ssl.SSLContext | None = None) -> GitServer:
+        server = GitServer(self.repositories, authorization, context)
+        self.addCleanup(server.close)
+        return server
+
+    def add(self, url: str, *flags, expect=0, options: str = "", **more):
+        return self.build(f"FROM scratch\nADD {options} {url} /src\n", *flags, expect=expect, **more)
+
+    def names(self, build) -> set[str]:
+        return {path for path in build.layout.tree if path.startswith("/src/")}

@@ -19,6 +19,7 @@ KIND = "application/vnd.oci.image."
 def _base_directory() -> pathlib.Path:
     directory = pathlib.Path(tempfile.mkdtemp(prefix="swbuild-base-"))
     atexit.register(shutil.rmtree, directory, True)
+    directory.chmod(0o755)  # builds of other users read it
     return directory
 
 

@@ -18,7 +18,7 @@ struct StoredLayer {
         let options = ApplyOptions(
             form: .overlay(attributePrefix: "trusted.overlay."),
             lower: lower,
-            allowDevices: true
+            devices: .made
         )
         let read = try reading { try LayerReader.apply($0, to: target, options: options) }
         return LayerStack.Layer(index: read.index) { target }

@@ -17,7 +17,7 @@ public struct HostEntry: Sendable, Hashable {
         let separator: Character = text.contains("=") ? "=" : ":"
         let pair = text.split(separator: separator, maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard pair.count == 2 else { throw failure("NAME:ADDRESS or NAME=ADDRESS") }
-        guard Self.isName(pair[0]) else { throw failure("a name of letters, digits, '-', '_' and '.' first") }
+        guard Self.isName(pair[0]) else { throw failure("a name of letters, digits, `-`, `_` and `.` first") }
         if pair[1] == "host-gateway" {
             throw failure(
                 "an address: a step has no gateway to the host here; --network=host shares the host's network"

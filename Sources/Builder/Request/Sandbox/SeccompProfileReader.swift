@@ -23,7 +23,7 @@ struct SeccompProfileReader {
         let code = try errorNumber(members["defaultErrnoRet"], "defaultErrnoRet")
         let defaultAction = try action(defaultValue, code, "defaultAction")
         guard members["architectures"] == nil || members["archMap"] == nil else {
-            throw failure("archMap", "stands beside 'architectures': give one of them")
+            throw failure("archMap", "stands beside `architectures`: give one of them")
         }
         let rules = try list(members["syscalls"], "syscalls")
         guard rules.count <= Self.ruleLimit else {
@@ -47,7 +47,7 @@ struct SeccompProfileReader {
         for (index, item) in try list(members["archMap"], "archMap").enumerated() {
             let place = "archMap[\(index)]"
             let map = try object(item, place, known: ["architecture", "subArchitectures"])
-            guard let main = map["architecture"]?.string else { throw failure(place, "has no 'architecture'") }
+            guard let main = map["architecture"]?.string else { throw failure(place, "has no `architecture`") }
             guard Self.libraryName(main) == Self.nativeName else { continue }
             names += try strings(map["subArchitectures"], "\(place).subArchitectures")
         }
@@ -74,7 +74,7 @@ extension SeccompProfileReader {
         var names = try strings(members["names"], "\(place).names")
         if let single = members["name"], single != .null {
             guard let name = single.string, names.isEmpty else {
-                throw failure("\(place).name", "must be a text, and not beside 'names'")
+                throw failure("\(place).name", "must be a text, and not beside `names`")
             }
             if !name.isEmpty { names = [name] }
         }
@@ -111,7 +111,7 @@ extension SeccompProfileReader {
             let known = SeccompRules.Comparison.Operator.allCases.map(\.rawValue)
             throw failure(
                 "\(place).op",
-                "'\(name)' is none: expected \(SandboxOptions.expected("comparison", name, among: known))"
+                "`\(name)` is none: expected \(SandboxOptions.expected("comparison", name, among: known))"
             )
         }
         return SeccompRules.Comparison(
@@ -132,7 +132,7 @@ extension SeccompProfileReader {
         for name in try strings(members["caps"], "\(place).caps") {
             guard let capability = CapabilitySet(name: name) else {
                 let expected = SandboxOptions.expected("capability", name, among: CapabilitySet.names)
-                throw failure("\(place).caps", "'\(name)' is none: expected \(expected)")
+                throw failure("\(place).caps", "`\(name)` is none: expected \(expected)")
             }
             condition.capabilities.append(capability)
         }
@@ -163,7 +163,7 @@ extension SeccompProfileReader {
         case let name:
             let known = ["ALLOW", "ERRNO", "LOG", "TRAP", "TRACE", "KILL", "KILL_THREAD", "KILL_PROCESS"]
             let expected = SandboxOptions.expected("action", name ?? "", among: known.map { "SCMP_ACT_\($0)" })
-            throw failure(place, "'\(name ?? "")' is none: expected \(expected)")
+            throw failure(place, "`\(name ?? "")` is none: expected \(expected)")
         }
     }
 }
@@ -185,7 +185,7 @@ extension SeccompProfileReader {
         for name in members.keys.sorted() where !known.contains(name) {
             throw failure(
                 place,
-                "'\(name)' is not supported: expected \(SandboxOptions.expected("member", name, among: known))"
+                "`\(name)` is not supported: expected \(SandboxOptions.expected("member", name, among: known))"
             )
         }
         return members

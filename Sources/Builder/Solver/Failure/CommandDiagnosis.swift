@@ -16,6 +16,11 @@ struct CommandDiagnosis {
 
     /// What there is to say of a command that ended with a failure.
     func notes(for outcome: StepOutcome, output: [String], shortage: MemoryShortage) -> [String] {
+        statusNotes(for: outcome, output: output, shortage: shortage)
+            + LimitNotes(limits: runner.environment.sandbox.limits, outcome: outcome).all
+    }
+
+    private func statusNotes(for outcome: StepOutcome, output: [String], shortage: MemoryShortage) -> [String] {
         switch outcome.status {
         case .signaled(let signal):
             ["it was ended by \(SignalNames.describe(signal))"] + killed(signal, outcome, shortage)
@@ -42,8 +47,11 @@ struct CommandDiagnosis {
 
     private func killed(_ signal: Int32, _ outcome: StepOutcome, _ shortage: MemoryShortage) -> [String] {
         guard signal == 9 else { return [] }
-        let peak = "its largest process held \(max(1, outcome.peakMemory >> 20)) MiB"
-        switch shortage.happened {
+        let kills = outcome.cgroup?.outOfMemoryKills
+        // The notes of the limits say more.
+        if let kills, kills > 0 { return [] }
+        let peak = StepUsage(outcome).memoryText
+        switch kills != nil ? false : shortage.happened {
         case true?:
             return ["the kernel ended a process for want of memory while the step ran (out of memory); \(peak)"]
         case false?: return ["memory did not run out: something else sent the signal; \(peak)"]
@@ -62,7 +70,7 @@ struct CommandDiagnosis {
     /// The step's root file system as it was when the command ended.
     private func fileSystem() throws -> LayerStack {
         let directory = try Directory(path: upper)
-        let changes = try UpperDirectory.changes(in: directory, above: stack)
+        let changes = try UpperDirectory.changes(in: directory, above: stack, form: runner.store.form)
         return LayerStack(stack.layers + [LayerStack.Layer(index: LayerIndex(changes.map(\.entry))) { directory }])
     }
 

@@ -1,0 +1,39 @@
+import Exec
+import Glibc
+import Store
+
+/// What is settled before there is a second thread.
+enum Startup {
+    /// What this process may do to the machine: found out, and for an ordinary user's build changed, when it is first
+    /// asked for, which must be at the very start of the program.
+    static let privilege: Privilege = {
+        let now = Privilege.current()
+        guard case .user = now, needsOwners(CommandLine.arguments.dropFirst()) else { return now }
+        do throws(UserNamespaceError) {
+            return .userNamespace(try UserNamespace.enter())
+        } catch {
+            // Said when a step needs it: what only reads, or copies, goes on without.
+            return .user(error)
+        }
+    }()
+
+    /// Whose the state directory is, or becomes.
+    static var storeOwner: StoreOwner {
+        switch privilege {
+        case .root: .machine
+        case .userNamespace(let ids):
+            .userNamespace(ids.text) { earlier in IDMaps(parsing: earlier).map(ids.keep) ?? false }
+        case .user: .user
+        }
+    }
+
+    /// The commands that touch no file of another owner.
+    private static let plainCommands = ["check", "context", "doctor", "help", "version"]
+    private static let plainFlags = ["-h", "--help", "--help-hidden", "--version", "--generate-completion-script"]
+
+    /// Whether a command line is one of those that deal with files of several owners: most are.
+    static func needsOwners(_ words: some Collection<String>) -> Bool {
+        guard let command = words.first else { return true }
+        return !plainCommands.contains(command) && !words.contains { plainFlags.contains($0) }
+    }
+}
