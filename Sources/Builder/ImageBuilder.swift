@@ -56,6 +56,10 @@ public struct ImageBuilder: Sendable {
         trace.nameSteps(plan.graph.nodes.map(\.display.name))
         for warning in plan.warnings { progress.emit(.warning(warning)) }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
+        let secrets = try SecretValues.read(request.secrets, cancellation)
+        let agents = try SSHAgents(request)
+        let leaks = try leakCheck(request, secrets, agents)
+        try leaks.check(plan, annotations: request.annotations)
         let work = try store.makeWorkDirectory()
         // What was brought here for this build has new files each time: there is nothing to remember of them.
         let hashes =
@@ -73,8 +77,8 @@ public struct ImageBuilder: Sendable {
                 cancellation: cancellation,
                 progress: progress,
                 logger: logger,
-                secrets: try SecretValues.read(request.secrets),
-                sshAgents: request.sshAgents,
+                secrets: secrets,
+                agents: agents,
                 platform: request.platform,
                 sandbox: request.sandbox,
                 filter: try request.sandbox.filter(),
@@ -83,8 +87,10 @@ public struct ImageBuilder: Sendable {
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
+                leaks: leaks,
                 trace: trace,
-                privilege: privilege
+                privilege: privilege,
+                networkHelpers: NetworkHelper.installed()
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
@@ -123,6 +129,23 @@ public struct ImageBuilder: Sendable {
         return plan
     }
 
+    /// The check for what this build keeps secret; says what it cannot look for.
+    private func leakCheck(
+        _ request: BuildRequest,
+        _ secrets: [String: [UInt8]],
+        _ agents: SSHAgents
+    ) throws -> LeakCheck {
+        guard request.checksLeaks else { return .off }
+        let values = secrets.keys.sorted().map { (SecretName.secret($0), secrets[$0] ?? []) }
+        let check = try LeakCheck(
+            for: values + agents.keyValues.map { (SecretName.key(agent: $0.id), $0.value) },
+            store: store,
+            fileName: request.buildFileName
+        )
+        for note in check.notes { progress.emit(.note(note)) }
+        return check
+    }
+
     private func publish(_ image: BuiltImage, tags: [ImageReference]) throws {
         try trace.span(.disk) { try store.synchronize() }
         let began = trace.start()
@@ -140,7 +163,12 @@ public struct ImageBuilder: Sendable {
     private func summaries(_ graph: BuildGraph, _ states: [NodeID: StepState]) -> [StepSummary] {
         graph.nodes.enumerated().compactMap { index, node in
             guard node.operation != .scratch, let state = states[NodeID(index: index)] else { return nil }
-            return StepSummary(display: node.display, isCached: state.isCached, seconds: state.seconds, usage: state.usage)
+            return StepSummary(
+                display: node.display,
+                isCached: state.isCached,
+                seconds: state.seconds,
+                usage: state.usage
+            )
         }
     }
 
@@ -212,31 +240,6 @@ enum SourceDateEpoch {
             )
         }
         return seconds
-    }
-}
-
-/// The values of the secrets that a caller gave.
-enum SecretValues {
-    /// Larger files are no secrets; the limit is BuildKit's.
-    private static let limit = 500 << 10
-
-    static func read(_ secrets: [Secret]) throws -> [String: [UInt8]] {
-        var values: [String: [UInt8]] = [:]
-        for secret in secrets {
-            switch secret.source {
-            case .file(let path): values[secret.id] = try HostFile.read(path, limit: limit)
-            case .environment(let name):
-                guard let value = getenv(name) else {
-                    throw MalformedOption(
-                        option: "--secret",
-                        value: "id=\(secret.id),env=\(name)",
-                        expected: "the variable \(name) to be set"
-                    )
-                }
-                values[secret.id] = Array(String(cString: value).utf8)
-            }
-        }
-        return values
     }
 }
 

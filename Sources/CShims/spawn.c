@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 // Starting a step: clone3 in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
-// starts the command, reaps whatever becomes its child, reports how the command ended, and ends: then the kernel kills
-// every process that is left.
+// starts the command, and becomes the stub, which reaps whatever becomes its child, reports how the command ended, and
+// ends: then the kernel kills every process that is left.
 
 #include "spawn_internal.h"
 
@@ -16,10 +16,8 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,8 +92,7 @@ static void set_signal_mask(uint64_t blocked) {
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNAL_SET_SIZE);
 }
 
-/// Every signal at its default: an ignored signal would stay ignored through execve. None is blocked, unless they are
-/// to be passed on: then those that come before the command is there wait for it.
+/// Signals that are to be passed on stay blocked: those that come before the command is there wait for it.
 static void reset_signals(bool blocks) {
     struct {
         void *handler;
@@ -109,12 +106,16 @@ static void reset_signals(bool blocks) {
     set_signal_mask(blocks ? ~(uint64_t)0 : 0);
 }
 
+void swb_reset_signals(void) {
+    reset_signals(false);
+}
+
 static void close_between(int first, int last) {
     if (first <= last) (void)syscall(SYS_close_range, (unsigned)first, (unsigned)last, 0);
 }
 
-/// Closes every descriptor but those given (-1 is passed over): directories of the host, other steps' pipes.
-static void close_all_but(int *kept, size_t count) {
+// What is open here: directories of the host, other steps' pipes.
+void swb_close_all_but(int *kept, size_t count) {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = i; j > 0 && kept[j - 1] > kept[j]; j--) {
             int swapped = kept[j];
@@ -173,70 +174,36 @@ static int64_t monotonic_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/// Waits for the command, reaping every orphan on the way.
-static void reap(pid_t command, struct swb_report *report) {
-    for (;;) {
-        int status;
-        pid_t ended = wait4(-1, &status, __WALL, NULL);
-        if (ended == command) {
-            report->status = status;
-            report->ended = monotonic_now();
-            break;
-        }
-        if (ended < 0 && errno != EINTR) break;
-    }
-    struct rusage usage;
-    if (getrusage(RUSAGE_CHILDREN, &usage) != 0) return;
-    report->user_microseconds = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
-    report->system_microseconds = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec;
-    report->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
-}
-
-/// Reaps orphans; the command's own end is left for reap() to see.
-static bool has_ended(pid_t command) {
-    for (;;) {
-        siginfo_t ended = {0};
-        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0) return true;
-        if (ended.si_pid == 0) return false;
-        if (ended.si_pid == command) return true;
-        (void)wait4(ended.si_pid, NULL, __WALL, NULL);
-    }
-}
-
-/// Passes signals from outside on to the command until it ends. They are blocked: so none is lost, and none is ignored
-/// because this is PID 1.
-static void forward_signals(pid_t command) {
-    uint64_t everything = ~(uint64_t)0;
-    while (!has_ended(command)) {
-        long number = syscall(SYS_rt_sigtimedwait, &everything, NULL, NULL, KERNEL_SIGNAL_SET_SIZE);
-        if (number > 0 && number != SIGCHLD) (void)kill(command, (int)number);
-    }
-}
-
 /// Starts the command and stays as its reaper.
 _Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
+    struct swb_report failure = {.stage = SWB_STAGE_NAMESPACE};
+    // The command's program does not begin before this process has nothing more to hide.
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) != 0) {
+        failure.error = errno;
+        swb_fail(plan, failure);
+    }
+    swb_name_descriptors(plan, setup, gate[0]);
     // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
     // side does not return, and writes to nothing that is used below but the compromises of the set-up.
     pid_t command = vfork();
     if (command < 0) {
-        swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = errno});
+        failure.error = errno;
+        swb_fail(plan, failure);
     }
     if (command == 0) {
-        if (plan->forwards_signals) set_signal_mask(0);
-        swb_become_command(plan, setup, standard_input);
+        if (setup->forwards_signals) set_signal_mask(0);
+        swb_become_command(
+            plan, setup, (struct swb_streams){.standard_input = standard_input, .gate = gate[0]}
+        );
     }
-    // vfork comes back when the command's program is there.
+    // vfork comes back when the command's stub is there.
     int64_t began = monotonic_now();
 
-    int report_fd = plan->report;
-    close_all_but(&report_fd, 1);
-    struct swb_report report = {.began = began, .compromises = setup->compromises};
-    if (plan->forwards_signals) forward_signals(command);
-    reap(command, &report);
-    ssize_t written;
-    do written = write(report_fd, &report, sizeof report);
-    while (written < 0 && errno == EINTR);
-    _exit(0);
+    int kept[] = {plan->report, setup->stub, gate[1]};
+    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
+    failure.error = swb_become_reaper(setup, command, plan->report, began);
+    swb_fail(plan, failure);
 }
 
 static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
@@ -244,6 +211,7 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     int error = plan->own_users != 0 ? become_namespace_root() : 0;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
     error = hide_memory(plan);
+    if (error == 0 && plan->network >= 0 && syscall(SYS_setns, plan->network, CLONE_NEWNET) != 0) error = errno;
     // A namespace made by clone3 would have the cgroup of the parent as its root.
     if (error == 0 && !plan->keeps_cgroup_view && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
@@ -263,22 +231,31 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     }
 }
 
+/// The step's own /dev/null. Where a mount of the build file covers it, the end of a pipe that says nothing either.
+static int open_nothing(void) {
+    struct stat status;
+    // What is there instead may be a FIFO, to wait at for ever.
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (null >= 0 && fstat(null, &status) == 0 && S_ISCHR(status.st_mode) && fcntl(null, F_SETFL, 0) == 0) return null;
+    if (null >= 0) close(null);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return -errno;
+    close(ends[1]);
+    return ends[0];
+}
+
 static int open_standard_input(const struct swb_plan *plan, const struct swb_setup *setup) {
     if (plan->terminal >= 0) return swb_open_terminal(setup, plan->terminal, plan->uid);
-    if (plan->standard_input >= 0) return plan->standard_input;
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
+    return plan->standard_input >= 0 ? plan->standard_input : open_nothing();
 }
 
 static void become_init(const struct swb_plan *plan) {
     reset_signals(plan->forwards_signals != 0);
     die_with_parent(plan->parent);
     (void)setsid();
-    int kept[] = {
-        plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->supervisor,
-        plan->standard_input, plan->terminal,
-    };
-    close_all_but(kept, sizeof kept / sizeof kept[0]);
+    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
+        plan->supervisor, plan->standard_input, plan->terminal};
+    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {
         if (dup3(plan->parent, fd, O_CLOEXEC) < 0) {
@@ -287,7 +264,8 @@ static void become_init(const struct swb_plan *plan) {
     }
     (void)umask(0);
 
-    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1};
+    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
+    setup.forwards_signals = plan->forwards_signals != 0;
     set_up(plan, &setup);
     int standard_input = open_standard_input(plan, &setup);
     if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});

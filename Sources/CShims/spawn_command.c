@@ -104,30 +104,26 @@ static int install_filter(const struct swb_plan *plan) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
 }
 
-/// Tries the candidates as a shell would: on to the next one when there is none here, or none that may be run.
-_Noreturn static void execute(const struct swb_plan *plan) {
-    struct swb_report report = {.stage = SWB_STAGE_EXECUTE, .error = ENOENT};
-    for (int32_t i = 0; plan->candidates[i] != NULL; i++) {
-        (void)execve(plan->candidates[i], plan->arguments, plan->environment);
-        int error = errno;
-        if (error == ENOENT && faccessat(AT_FDCWD, plan->candidates[i], F_OK, 0) == 0) {
-            report.detail = SWB_DETAIL_INTERPRETER;
-        }
-        bool absent = (error == ENOENT || error == ENOTDIR) && report.detail == SWB_DETAIL_NONE;
-        // "Not executable" says more than "not there", of whichever candidate.
-        if (absent && report.error == EACCES) continue;
-        report.error = absent && plan->candidates[1] != NULL ? ENOENT : error;
-        report.index = i;
-        if (!absent && error != EACCES) break;
-    }
-    swb_fail(plan, report);
+int swb_drop_capabilities(uint64_t kept) {
+    int error = drop_bounding_set(kept);
+    return error != 0 ? error : set_capabilities(kept);
 }
 
-void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
+/// The descriptors that the stub needs, and closes itself.
+static int keep_for_stub(const struct swb_plan *plan, const struct swb_setup *setup, int gate) {
+    if (fcntl(plan->report, F_SETFD, 0) != 0 || fcntl(gate, F_SETFD, 0) != 0) return errno;
+    if (plan->label_count == 0) return 0;
+    return fcntl(setup->host_proc, F_SETFD, 0) == 0 ? 0 : errno;
+}
+
+void swb_become_command(
+    const struct swb_plan *plan, struct swb_setup *setup, struct swb_streams streams
+) {
     struct swb_report report = {.stage = SWB_STAGE_STREAMS};
     (void)setsid();
     (void)umask((mode_t)plan->umask);
-    if ((report.error = redirect_streams(plan, standard_input)) != 0) swb_fail(plan, report);
+    if ((report.error = redirect_streams(plan, streams.standard_input)) != 0) swb_fail(plan, report);
+    if ((report.error = keep_for_stub(plan, setup, streams.gate)) != 0) swb_fail(plan, report);
 
     report.stage = SWB_STAGE_DIRECTORY;
     if (fchdir(setup->working_directory) != 0) {
@@ -144,5 +140,7 @@ void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, in
 
     report.stage = SWB_STAGE_CREDENTIALS;
     if ((report.error = set_capabilities(plan->uid == 0 ? plan->capabilities : 0)) != 0) swb_fail(plan, report);
-    execute(plan);
+    report.stage = SWB_STAGE_EXECUTE;
+    report.error = swb_start_stub(plan, setup);
+    swb_fail(plan, report);
 }

@@ -56,7 +56,15 @@ int swb_attach(struct swb_setup *setup, const struct swb_operation *operation, i
         close(mount);
         return -target;
     }
-    error = swb_attach_at(mount, target, "");
+    // The kernel says EINVAL for this, which would tell nobody anything.
+    bool is_directory;
+    error = swb_is_directory(target, &is_directory);
+    if (error == 0 && is_directory != directory) error = directory ? ENOTDIR : EISDIR;
+    if (error == 0) {
+        error = swb_attach_at(mount, target, "");
+    } else {
+        close(mount);
+    }
     close(target);
     return error;
 }

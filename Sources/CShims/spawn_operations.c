@@ -116,14 +116,24 @@ static int bind_beneath(struct swb_setup *setup, const struct swb_operation *ope
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
 
+/// Whether an open file is the device that Swift saw at its path: it is this one that gets mounted.
+static int check_device(const struct swb_operation *operation, int fd) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) return errno;
+    bool same = (status.st_mode & S_IFMT) == operation->mode && status.st_rdev == (dev_t)operation->device;
+    return same ? 0 : ENODEV;
+}
+
 static int bind_mount(struct swb_setup *setup, const struct swb_operation *operation) {
     int base = open(operation->source, O_PATH | O_CLOEXEC | (operation->relative == NULL ? 0 : O_DIRECTORY));
     if (base < 0) {
         setup->detail = SWB_DETAIL_SOURCE;
         return errno;
     }
-    int error;
-    if (operation->relative == NULL) {
+    int error = (operation->flags & SWB_FLAG_DEVICE) != 0 ? check_device(operation, base) : 0;
+    if (error != 0) {
+        setup->detail = SWB_DETAIL_SOURCE;
+    } else if (operation->relative == NULL) {
         int mount = clone_source(base, operation);
         error = mount < 0 ? -mount : swb_attach(setup, operation, mount);
     } else {

@@ -75,6 +75,15 @@ static int move_over_root(void) {
 }
 
 int swb_change_root(struct swb_setup *setup) {
+    setup->stub = swb_make_stub(setup->staging);
+    if (setup->stub < 0) return -setup->stub;
+    // Not the step's own: something of the build file's may be mounted over that.
+    setup->host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct statfs proc;
+    if (setup->host_proc >= 0 && (fstatfs(setup->host_proc, &proc) != 0 || proc.f_type != PROC_SUPER_MAGIC)) {
+        close(setup->host_proc);
+        setup->host_proc = -1;
+    }
     close(setup->staging);
     setup->staging = -1;
     if (fchdir(setup->root) != 0) return errno;

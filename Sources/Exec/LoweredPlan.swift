@@ -29,13 +29,18 @@ final class LoweredPlan {
             swb_limit(resource: $0.resource.number, reserved: 0, soft: $0.soft, hard: $0.hard)
         }
         lowered = swb_plan(
-            own_network: plan.network == .host ? 0 : 1,
+            own_network: plan.network.isNew ? 1 : 0,
             own_users: plan.idMaps == nil ? 0 : 1,
             operations: UnsafePointer(arena.copy(operations.map { $0.lowered(in: arena) })),
             operation_count: UInt32(operations.count),
             umask: plan.umask,
-            candidates: UnsafePointer(arena.constantStrings(candidates)),
-            arguments: UnsafePointer(arena.strings(plan.arguments)),
+            stub_arguments: UnsafePointer(
+                arena.strings(
+                    [Self.stubArgument] + plan.labels.flatMap { [$0.attribute, $0.text] } + candidates + plan.arguments
+                )
+            ),
+            label_count: UInt32(plan.labels.count),
+            candidate_count: UInt32(candidates.count),
             environment: UnsafePointer(arena.strings(plan.environment)),
             uid: plan.credentials.uid,
             gid: plan.credentials.gid,
@@ -55,6 +60,7 @@ final class LoweredPlan {
             gate: -1,
             parent: -1,
             cgroup: -1,
+            network: plan.network.namespace?.descriptor.number ?? -1,
             supervisor: -1,
             own_arguments: nil,
             own_arguments_length: 0,
@@ -69,6 +75,9 @@ final class LoweredPlan {
         }
     }
 
+    /// Room for what the child tells the program that executes the command.
+    private static let stubArgument = String(repeating: " ", count: Int(SWB_STUB_ARGUMENT_SIZE) - 1)
+
     /// What a failure that the child reported is about.
     func error(for report: swb_report) -> SandboxError {
         let code = Errno(rawValue: report.error)
@@ -79,6 +88,10 @@ final class LoweredPlan {
         case SWB_STAGE_LIMIT: return limitError(report)
         case SWB_STAGE_CREDENTIALS: return SandboxError(.credentials, code, subject: plan.credentials.description)
         case SWB_STAGE_SECCOMP: return SandboxError(.seccomp, code)
+        case SWB_STAGE_LABEL:
+            let label =
+                plan.labels.indices.contains(Int(report.index)) ? plan.labels[Int(report.index)].description : ""
+            return SandboxError(.label(label), code)
         case SWB_STAGE_DIRECTORY: return SandboxError(.workingDirectory, code, subject: plan.workingDirectory)
         case SWB_STAGE_EXECUTE: return executeError(report)
         default: return SandboxError(.namespace, code)

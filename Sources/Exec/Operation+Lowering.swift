@@ -86,6 +86,15 @@ extension SandboxPlan.Mount {
         switch kind {
         case .bind(let source, let relative, let readOnly, let recursive):
             return bind(source: source, relative: relative, readOnly: readOnly, recursive: recursive, in: arena)
+        case .device(let source, let number, let isBlockDevice):
+            var lowered = swb_operation(kind: SWB_BIND, target: target, in: arena)
+            lowered.source = UnsafePointer(arena.string(source))
+            lowered.device = number
+            lowered.mode = isBlockDevice ? 0o060000 : 0o020000
+            lowered.flags = SWB_FLAG_DEVICE.rawValue
+            // Read-only: the node's mode and owner are the host's, and writing to the device is not writing to the mount.
+            lowered.attributes = MountAttributes([.readOnly, .noSetUserID, .noExecution]).rawValue
+            return lowered
         case .discardedWrites(let lower, let relative, let upper, let work):
             var lowered = overlay(lower: lower, relative: relative, in: arena)
             lowered.upper = UnsafePointer(arena.string(upper))

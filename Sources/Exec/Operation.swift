@@ -85,6 +85,7 @@ extension SandboxPlan.Mount: CustomStringConvertible {
         case .bind(let source, let relative, _, _): "mount \(Self.join(source, relative)) at \(target)"
         case .discardedWrites(let lower, let relative, _, _), .layers(let lower, let relative):
             "mount \(Self.join(lower.first ?? "", relative)) at \(target)"
+        case .device(let source, _, _): "provide the device \(source) at \(target)"
         case .tmpfs: "mount tmpfs at \(target)"
         case .file: "mount a file at \(target)"
         }

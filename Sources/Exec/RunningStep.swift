@@ -11,7 +11,7 @@ struct RunningStep: ~Copyable {
     let input: InputEnd
     /// The cgroup version 2 that the step is in, or none.
     private let cgroup: Descriptor
-    private let listener: CallListener?
+    let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.

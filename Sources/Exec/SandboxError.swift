@@ -26,6 +26,8 @@ public struct SandboxError: Error, Sendable, Hashable {
         case seccomp
         /// Making a system call filter of a rule, by its place.
         case seccompRule(String)
+        /// Putting a security module's label on the step, in words.
+        case label(String)
         /// Going to the working directory.
         case workingDirectory
         /// Executing this program.
@@ -68,6 +70,7 @@ extension SandboxError: CustomStringConvertible {
         case .resourceLimit(let limit): "cannot set the limit \(limit): \(errno)\(advice(Self.limitAdvice))"
         case .credentials: "cannot take on \(subject): \(errno)\(advice(Self.credentialAdvice))"
         case .seccomp: "cannot install the system call filter: \(errno)"
+        case .label(let label): "cannot run the step under \(label): \(errno)\(advice(Self.labelAdvice))"
         case .seccompRule(let place): "cannot make a system call filter of \(place): \(errno)"
         case .workingDirectory: workingDirectoryDescription
         case .execute(let program): executeDescription(program)
@@ -142,6 +145,15 @@ extension SandboxError {
 
     private static let limitAdvice: [(Errno, String)] = [
         (.notPermitted, "the kernel allows less (sysctl fs.nr_open for nofile), or CAP_SYS_RESOURCE is missing")
+    ]
+
+    private static let labelAdvice: [(Errno, String)] = [
+        (.noSuchFileOrDirectory, "no such profile is loaded, or this kernel runs without the security module"),
+        (.invalidArgument, "this kernel knows no such label, or runs without the security module"),
+        (
+            .permissionDenied,
+            "the policy does not let this program use it; --security-opt apparmor=unconfined does without"
+        ),
     ]
 
     private static let credentialAdvice: [(Errno, String)] = [

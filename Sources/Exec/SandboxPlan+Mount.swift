@@ -2,7 +2,7 @@ extension SandboxPlan {
     /// Something put into the step's root for as long as the step runs.
     ///
     /// A target outside of earlier mounts must exist: mount points leave no trace in a layer. Inside an earlier mount that
-    /// can be written to it is made. Devices can be opened in none of them.
+    /// can be written to it is made. No device can be opened in them but one that is itself the mount.
     public struct Mount: Sendable, Hashable {
         /// The place inside the root.
         ///
@@ -27,6 +27,9 @@ extension SandboxPlan.Mount {
     public enum Kind: Sendable, Hashable {
         /// A file or directory of the host, as it is.
         case bind(source: String, relative: String, readOnly: Bool, recursive: Bool)
+
+        /// A device node of the host, which must be this device still.
+        case device(source: String, number: UInt64, isBlockDevice: Bool)
 
         /// A stack of the host's directories (the topmost first) that can be written to; the writes are thrown away.
         case discardedWrites(lower: [String], relative: String, upper: String, work: String)

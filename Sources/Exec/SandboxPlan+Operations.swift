@@ -1,9 +1,11 @@
+import Glibc
+
 extension SandboxPlan {
     /// The operations that set this plan's sandbox up.
     var operations: [Operation] {
         if let runtime { return operations(for: runtime) }
         var operations: [Operation] = [.privateMounts, .hostname(hostname)]
-        if network != .host { operations.append(.loopbackUp) }
+        if network.isNew { operations.append(.loopbackUp) }
         var root = root
         root.opensDevices = isPrivileged
         operations.append(.root(root))
@@ -11,7 +13,7 @@ extension SandboxPlan {
         operations += (Self.devices + (isPrivileged ? Self.privilegedDevices : [])).map(Operation.device)
         operations += Self.deviceLinks.map { .symbolicLink(directory: "/dev", name: $0.name, text: $0.text) }
         if !isPrivileged {
-            operations += Self.maskedPaths.map(Operation.mask)
+            operations += (Self.maskedPaths + Self.throttlePaths).map(Operation.mask)
             operations += Self.readOnlyPaths.map(Operation.readOnly)
         }
         operations += mounts.map(Operation.mount)
@@ -97,6 +99,11 @@ extension SandboxPlan {
         "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
         "/sys/firmware",
     ]
+
+    /// How often each processor was too hot, where the machine tells: that says what others compute.
+    static let throttlePaths: [String] = (0..<max(0, sysconf(CInt(_SC_NPROCESSORS_CONF))))
+        .map { number -> String in "/sys/devices/system/cpu/cpu\(number)/thermal_throttle" }
+        .filter { access($0, F_OK) == 0 }
 
     /// What stays visible, but cannot be written to, as in Docker's containers.
     public static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]

@@ -25,26 +25,30 @@ extension SandboxPlan {
         return try step.outcome(of: plan)
     }
 
-    /// Runs the step as `run(cancellation:output:)` does, in cgroups that are made for it and removed afterwards.
+    /// Runs the step as `run(cancellation:supervision:output:)` does, in cgroups that are made for it and removed afterwards.
     ///
     /// - Parameters:
     ///   - parent: Where the cgroups are made; without one the step stays in the caller's.
     ///   - cancellation: Kills the step when it happens; the outcome is then that of SIGKILL.
+    ///   - supervision: Answers some of the step's system calls; without it, none is asked about.
     ///   - output: Takes what the step writes, in pieces; the bytes are valid during the call only.
     /// - Returns: How the command ended, and what it used.
     /// - Throws: `SandboxError` when the command could not be started, `CgroupError` when it could not be limited.
     public func run(
         below parent: CgroupParent?,
         cancellation: Cancellation,
+        supervision: Supervision? = nil,
         output: (OutputStream, UnsafeRawBufferPointer) -> Void
     ) throws -> StepOutcome {
-        guard let parent else { return try run(cancellation: cancellation, output: output) }
+        guard let parent else {
+            return try run(cancellation: cancellation, supervision: supervision, output: output)
+        }
         let cgroup = try parent.makeStepCgroup()
         defer { cgroup.remove() }
         var plan = self
         plan.cgroupDirectory = cgroup.unifiedDirectory
         plan.legacyCgroupDirectories = cgroup.legacyDirectories
-        var outcome = try plan.run(cancellation: cancellation, output: output)
+        var outcome = try plan.run(cancellation: cancellation, supervision: supervision, output: output)
         outcome.take(cgroup.figures())
         return outcome
     }

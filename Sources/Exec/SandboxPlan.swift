@@ -40,6 +40,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges: Bool
 
+    /// What the kernel's security modules put on the step's program.
+    public var labels: [ExecLabel] = []
+
     /// The directory inside the root where the step starts; made, owned by root and with mode 0755, when it is missing.
     public var workingDirectory: String
 
@@ -83,7 +86,7 @@ public struct SandboxPlan: Sendable, Hashable {
         root: Overlay,
         mounts: [Mount] = [],
         hostname: String = "swbuild",
-        network: Network = .isolated,
+        network: Network = .none,
         idMaps: IDMaps? = nil,
         credentials: Credentials = .root,
         capabilities: CapabilitySet = .docker,
@@ -154,10 +157,20 @@ extension SandboxPlan {
         /// A network namespace of its own with nothing but the loopback interface.
         case none
 
-        /// A network of its own, apart from the host's. There is no way out of it yet: the same as `none`.
-        case isolated
+        /// A network namespace that there is already, of the caller's user namespace: the plan has no maps of its own.
+        case joined(NetworkNamespace)
 
         /// The network of the caller.
         case host
+    }
+}
+
+extension SandboxPlan.Network {
+    /// Whether the step's network namespace is made with it.
+    var isNew: Bool { self == .none }
+
+    /// The namespace that the step joins.
+    var namespace: NetworkNamespace? {
+        if case .joined(let namespace) = self { namespace } else { nil }
     }
 }

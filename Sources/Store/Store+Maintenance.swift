@@ -26,7 +26,7 @@ extension Store {
         }
     }
 
-    private static func size(of path: ContainerPath, in directory: Directory) throws -> Int64 {
+    static func size(of path: ContainerPath, in directory: Directory) throws -> Int64 {
         let items: [DirectoryItem]
         do throws(FileError) {
             items = try directory.list(path)
@@ -43,18 +43,26 @@ extension Store {
         return total
     }
 
-    /// Frees what nothing uses: images without a name, cache entries not used lately, and the layers, blobs, indexes
-    /// and logs that are then left.
+    /// Frees what nothing uses: images without a name, cache entries and cache mounts not used lately, and the layers,
+    /// blobs, indexes and logs that are then left.
     ///
     /// With `nil`, the whole cache and all cache mounts go.
     /// - Returns: The bytes that were freed.
     /// - Throws: ``DatabaseError``, ``DocumentError``, ``FileError`` or ``HostFileError``.
     public func prune(keepingHours hours: Int?) throws -> Int64 {
+        let freed = try pruneCacheMounts(CacheMountSelection(unusedSince: hours.map { Self.now - Int64($0) * 3600 }))
+        return try freed + prune(keepingSeconds: hours.map { Int64($0) * 3600 })
+    }
+
+    /// The same, but for the cache mounts, which stay.
+    /// - Returns: The bytes that were freed.
+    /// - Throws: ``DatabaseError``, ``DocumentError``, ``FileError`` or ``HostFileError``.
+    public func prune(keepingSeconds seconds: Int64?) throws -> Int64 {
         // Waits for running builds; those that begin now wait for this.
         let lock = try FileLock.wait(for: "\(root)/locks/use")
         defer { withExtendedLifetime(lock) {} }
         let before = try diskUsage().reduce(0) { $0 + $1.bytes }
-        let limit = hours.map { Self.now - Int64($0) * 3600 } ?? Int64.max
+        let limit = seconds.map { Self.now - $0 } ?? Int64.max
         try database.transaction([
             ("DELETE FROM steps WHERE used < ?", [.integer(limit)]),
             ("DELETE FROM selections WHERE used < ?", [.integer(limit)]),
@@ -70,8 +78,7 @@ extension Store {
         let downloads = try keptDownloads()
         try remove("downloads") { downloads.contains($0) }
         try removeRepositories(before: limit)
-        if hours == nil { try clear("cache-mounts") }
-        try removeOldLogs(before: hours.map { Self.now - Int64($0) * 3600 } ?? Self.now)
+        try removeOldLogs(before: seconds.map { Self.now - $0 } ?? Self.now)
         return max(0, before - (try diskUsage().reduce(0) { $0 + $1.bytes }))
     }
 
@@ -118,6 +125,7 @@ extension Store {
         for row in try database.query("SELECT diff_id FROM layers") {
             guard let hex = row[0].text, !kept.contains(hex) else { continue }
             statements.append(("DELETE FROM layers WHERE diff_id = ?", [.text(hex)]))
+            statements.append(("DELETE FROM leak_checks WHERE diff_id = ?", [.text(hex)]))
             statements.append(("DELETE FROM variants WHERE source = ? OR diff_id = ?", [.text(hex), .text(hex)]))
         }
         try database.transaction(statements)
@@ -141,8 +149,6 @@ extension Store {
             if !isKept(name) { removeTree("\(root)/\(part)/\(name)") }
         }
     }
-
-    private func clear(_ part: String) throws { try remove(part) { _ in false } }
 
     private func removeOldLogs(before limit: Int64) throws {
         for item in try Directory(path: "\(root)/logs").list(.root) where item.status.modified.seconds < limit {

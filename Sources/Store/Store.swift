@@ -73,6 +73,8 @@ public final class Store: Sendable {
         CREATE TABLE IF NOT EXISTS downloads (
             url TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT, last_modified TEXT,
             modified INTEGER, name TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS leak_checks (
+            diff_id TEXT NOT NULL, patterns TEXT NOT NULL, PRIMARY KEY (diff_id, patterns)) WITHOUT ROWID;
         """
 
     /// Where the compiled system call filter is kept, so that a build need not compile it again.

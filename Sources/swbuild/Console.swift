@@ -18,7 +18,9 @@ enum Console {
     }
 
     /// Writes a line for the reader.
-    static func note(_ text: String) { write(text + "\n", to: 2) }
+    ///
+    /// Parts of it may come from a build file, an image or a step: a terminal is to do nothing for them.
+    static func note(_ text: String) { write(VisibleText.of(text) + "\n", to: 2) }
 
     /// Writes text as it is.
     ///

@@ -79,7 +79,8 @@ enum Signals {
             // What cannot be stopped in the middle gets this long; a second interrupt ends it before.
             var patience = timespec(tv_sec: 5, tv_nsec: 0)
             sigdelset(&set, SIGWINCH)
-            sigtimedwait(&set, nil, &patience)
+            // The end of a step's process interrupts the wait as well.
+            while sigtimedwait(&set, nil, &patience) < 0, errno == EINTR {}
         }
         _exit(128 + signal)
     }

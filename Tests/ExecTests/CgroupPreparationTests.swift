@@ -105,6 +105,15 @@ import Testing
         files.protect(Self.own)
         let error = failure { () throws(CgroupError) in try prepare(Self.limits(memory: 1 << 24)) }
         #expect(error?.problem == .refused(directory: Self.own, .permissionDenied))
+        #expect(error?.description.contains("Delegate=yes") == true)
+    }
+
+    @Test func aParentOfSomebodyElsesTreeIsOutOfReach() {
+        addTree(processes: [100])
+        files.addUnified("/cg/other", controllers: "memory pids", enabled: "memory pids")
+        files.protect("/cg/cgroup.procs")
+        let error = failure { () throws(CgroupError) in try prepare(Self.limits(memory: 1 << 24), below: "/other") }
+        #expect(error?.problem == .contained(own: Self.own, directory: "/cg/other", .permissionDenied))
     }
 
     @Test func withoutCgroupsNothingIsLimited() {
@@ -141,7 +150,7 @@ import Testing
             ]
         )
         step.remove()
-        #expect(files.log.suffix(2) == ["\(directory)/cgroup.kill = 1", "rmdir \(directory)"])
+        #expect(files.log.last == "rmdir \(directory)")
     }
 
     @Test func aRefusedValueLeavesNothing() throws {
@@ -184,6 +193,8 @@ import Testing
             ]
         )
         #expect(files.hasDirectory("\(Self.own)/swbuild-9-2"))
+        // What cannot be removed at once may have processes.
+        #expect(files.log.contains("\(Self.own)/swbuild-7-1/cgroup.kill = 1"))
     }
 
     // MARK: - Version 1
@@ -239,6 +250,16 @@ import Testing
             return
         }
         #expect(available.description == "0-3")
+    }
+
+    @Test func version1IsNotDividedAmongUsers() {
+        files.addDirectory("/m/job")
+        files.protect("/m/job")
+        let error = failure { () throws(CgroupError) in
+            try prepare(Self.limits(memory: 1 << 24), in: system(Self.memory))
+        }
+        #expect(error?.problem == .refused(directory: "/m/job", .permissionDenied))
+        #expect(error?.description.contains("version 1 of cgroups gives ordinary users none") == true)
     }
 
     @Test func figuresAloneAreNotWorthAnError() throws {

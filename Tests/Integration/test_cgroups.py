@@ -60,7 +60,7 @@ class Cgroups(Case):
 
     def test_memory_is_that_of_the_whole_step(self):
         """Several processes that hold less than the limit each, and more together."""
-        held = "sh -c 'x=$(head -c 20000000 /dev/zero | tr \"\\\\0\" x); sleep 5'"
+        held = "sh -c 'x=$(head -c 20000000 /dev/zero | tr \"\\\\0\" x); sleep 3'"
         run = " & ".join([held] * 4) + " & wait"
         built = self.limited(run, "--memory", "40m", "--memory-swap", "40m")
         self.assertMentions(built, "warning: step 2 ended well, but it ran out of memory", "40 MiB with swap")
@@ -170,7 +170,7 @@ class Cgroups(Case):
                               capture_output=True, text=True, env={**os.environ, "SWBUILD_ROOT": str(self.state)},
                               timeout=60)
         self.assertEqual(done.returncode, 1, done.stderr)
-        for words in ("no cgroup can be made in", "Read-only file system", "Delegate=yes", "--cgroup-parent"):
+        for words in ("no cgroup can be made in", "Read-only file system", "--cgroup-parent"):
             self.assertIn(words, done.stderr)
 
     # --- options and figures ------------------------------------------------------------

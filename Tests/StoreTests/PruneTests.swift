@@ -125,10 +125,19 @@ import Testing
         #expect(try store.layer(layer.diffID) == nil, "nothing is remembered of what is gone")
     }
 
-    @Test func withHoursCacheMountsStay() throws {
-        let cache = try store.cacheMount("id", name: "id") { _ in }
-        _ = try store.prune(keepingHours: 0)
-        #expect(HostFile.exists(cache))
+    @Test func withHoursUsedCacheMountsStay() throws {
+        let (old, used) = (try store.cacheMount("a", name: "a") { _ in }, try store.cacheMount("b", name: "b") { _ in })
+        for cache in [old, used] { try ageDirectory(of: cache, hours: 3) }
+        // A step is given it again.
+        _ = try store.cacheMount("b", name: "b") { _ in }
+        _ = try store.prune(keepingHours: 1)
+        #expect(!HostFile.exists(old) && HostFile.exists(used))
+    }
+
+    private func ageDirectory(of cache: String, hours: Int) throws {
+        var times = [timeval](repeating: timeval(tv_sec: time(nil) - hours * 3600, tv_usec: 0), count: 2)
+        let directory = String(cache.dropLast("/data".count))
+        #expect(utimes(directory, &times) == 0)
     }
 
     @Test func variantsOfNamedImagesStayAndOthersGo() throws {

@@ -42,11 +42,18 @@ struct RuntimeSpec: Sendable, Hashable {
     // MARK: The process
 
     private var process: JSONValue {
-        .object([
+        var members: [String: JSONValue] = [
             "terminal": .bool(hasTerminal), "user": user, "args": .strings(plan.arguments),
             "env": .strings(plan.environment), "cwd": .string(plan.workingDirectory), "capabilities": capabilities,
             "rlimits": .array(plan.resourceLimits.map(Self.limit)), "noNewPrivileges": .bool(plan.noNewPrivileges),
-        ])
+        ]
+        for label in plan.labels {
+            switch label {
+            case .appArmor(let profile): members["apparmorProfile"] = .string(profile)
+            case .seLinux(let context): members["selinuxLabel"] = .string(context)
+            }
+        }
+        return .object(members)
     }
 
     private var user: JSONValue {
@@ -86,7 +93,7 @@ struct RuntimeSpec: Sendable, Hashable {
         let namespaces = ["pid", "ipc", "uts", "mount", "cgroup"] + (makesNetwork ? ["network"] : [])
         var members: [String: JSONValue] = [
             "namespaces": .array(namespaces.map { .object(["type": .string($0)]) }),
-            "maskedPaths": .strings(plan.isPrivileged ? [] : SandboxPlan.maskedPaths),
+            "maskedPaths": .strings(plan.hiddenPaths),
             "readonlyPaths": .strings(plan.isPrivileged ? [] : SandboxPlan.readOnlyPaths), "resources": resources,
         ]
         let devices = plan.furtherDevices

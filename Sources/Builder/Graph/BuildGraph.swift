@@ -185,7 +185,7 @@ struct StageResult: Sendable {
     enum HistoryItem: Sendable {
         /// From the base image, as it was.
         case inherited(HistoryEntry)
-        case metadata(createdBy: String)
+        case metadata(createdBy: String, at: SourceRange?)
         case layer(NodeID, createdBy: String)
     }
 

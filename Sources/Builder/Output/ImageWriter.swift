@@ -75,7 +75,7 @@ struct ImageWriter {
         for item in result.history {
             switch item {
             case .inherited(let entry): entries.append(entry)
-            case .metadata(let text): entries.append(entry(text, created: epochText ?? time, isEmpty: true))
+            case .metadata(let text, _): entries.append(entry(text, created: epochText ?? time, isEmpty: true))
             case .layer(let node, let text):
                 time = self.time(of: node) ?? time
                 entries.append(entry(text, created: time, isEmpty: false))

@@ -31,7 +31,11 @@ extension Planner {
             hostname: self.arguments.hostname
         )
         if let device = run.devices.first {
-            throw Diagnostic("RUN --device is not supported yet", at: device.range)
+            throw Diagnostic(
+                "RUN --device names devices of the Container Device Interface, which swbuild does not have",
+                at: device.range,
+                notes: ["a device node of the host is given to all steps by `swbuild build --device PATH`"]
+            )
         }
         let flags =
             run.mounts.map { "--mount=\($0.text) " }.joined()

@@ -105,7 +105,7 @@ struct StageState: Sendable {
         for item in history[min(checked.lines, history.count)...] {
             switch item {
             case .inherited: continue
-            case .metadata(let text), .layer(_, let text): checked.bytes += text.utf8.count
+            case .metadata(let text, _), .layer(_, let text): checked.bytes += text.utf8.count
             }
         }
         checked.lines = history.count
@@ -119,7 +119,7 @@ struct StageState: Sendable {
     }
 
     mutating func note(_ createdBy: String) {
-        history.append(.metadata(createdBy: createdBy))
+        history.append(.metadata(createdBy: createdBy, at: origin))
     }
 }
 

@@ -15,11 +15,8 @@ public struct StepUsage: Sendable, Hashable {
     /// Both kinds of processor time.
     public var cpuSeconds: Double { userSeconds + systemSeconds }
 
-    /// The memory in words of a table.
-    public var mebibytes: String {
-        let tenths = Int((Double(memory) * 10 / 1_048_576).rounded())
-        return tenths < 100 ? "\(tenths / 10).\(tenths % 10) MiB" : "\((tenths + 5) / 10) MiB"
-    }
+    /// The memory in words, in whole MiB.
+    public var mebibytes: String { "\(max(1, (memory &+ 1 << 19) >> 20)) MiB" }
 
     /// The members that tell programs.
     public var json: [String: JSONValue] {

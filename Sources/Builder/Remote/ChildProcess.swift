@@ -33,6 +33,8 @@ struct ChildProcess {
 
     var arguments: [String]
     var environment: [String]
+    /// Where standard input comes from; `nil` for nothing.
+    var inputFile: CInt?
     /// Where standard output goes; `nil` to capture it.
     var outputFile: CInt?
     var limits = Limits()
@@ -136,7 +138,11 @@ struct ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        if let inputFile {
+            posix_spawn_file_actions_adddup2(&actions, inputFile, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, errors, 2)
         var attributes = posix_spawnattr_t()

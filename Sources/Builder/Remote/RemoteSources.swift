@@ -14,7 +14,7 @@ public struct RemoteSources: Sendable {
     /// - Throws: ``HostFileError`` or ``MalformedOption`` where a secret cannot be read.
     public init(store: Store, request: BuildRequest, cancellation: Cancellation) throws {
         let access = GitAccess(
-            secrets: try SecretValues.read(request.secrets.filter { $0.id.hasPrefix("GIT_AUTH_") }),
+            secrets: try SecretValues.read(request.secrets.filter { $0.id.hasPrefix("GIT_AUTH_") }, cancellation),
             sshAgent: request.sshAgents["default"]
         )
         self.init(store: store, access: access, cancellation: cancellation)

@@ -44,6 +44,10 @@ public struct BuildRequest: Sendable {
     public var sourceDateEpoch: String?
     /// Host paths of agent sockets by id.
     public var sshAgents: [String: String] = [:]
+    /// Host paths of private keys by the id of the agent that is to have them.
+    public var sshKeys: [String: [String]] = [:]
+    /// Whether the build fails where a secret's value would become part of the image.
+    public var checksLeaks = true
 
     /// A request that asks for nothing yet.
     public init() {}
@@ -109,6 +113,10 @@ public struct Secret: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         case file(String)
         case environment(String)
+        /// What a program writes to its standard output.
+        case command([String])
+        /// What was read before.
+        case value([UInt8])
     }
 
     /// The name that steps use.

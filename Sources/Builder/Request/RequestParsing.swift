@@ -109,32 +109,6 @@ public func absolute(_ path: String, in directory: String) -> String {
     return path == "." || path.isEmpty ? directory : "\(directory)/\(path)"
 }
 
-extension Secret {
-    /// Parses `id=ID[,src=FILE|,env=NAME][,type=file|env]`.
-    /// - Throws: ``MalformedOption``.
-    public init(parsing text: String, in directory: String) throws(MalformedOption) {
-        func failure(_ expected: String) -> MalformedOption {
-            MalformedOption(option: "--secret", value: text, expected: expected)
-        }
-        var fields = OptionFields(text)
-        let type = fields.take("type")
-        let file = fields.take("src", "source")
-        let variable = fields.take("env")
-        guard let id = fields.take("id"), !id.isEmpty else { throw failure("id=ID,src=FILE or id=ID,env=NAME") }
-        if let unknown = fields.fields.first { throw failure("id, src and env only, not `\(unknown.key)`") }
-        guard file != "", variable != "" else { throw failure("a name after src= or env=") }
-        self.id = id
-        switch (type, file, variable) {
-        case (nil, let file?, nil), ("file", let file?, nil): source = .file(absolute(file, in: directory))
-        case (nil, nil, let variable?), ("env", nil, let variable?): source = .environment(variable)
-        case ("env", let variable?, nil): source = .environment(variable)
-        case ("env", nil, nil): source = .environment(id)
-        case (nil, nil, nil), ("file", nil, nil): source = .file(absolute(id, in: directory))
-        default: throw failure("either src=FILE or env=NAME")
-        }
-    }
-}
-
 extension OutputSpec {
     /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…]`.
     /// - Throws: ``MalformedOption``.

@@ -46,14 +46,24 @@ public struct ImageRunner: Sendable {
             let hold = try store.holdForBuild()
             defer { withExtendedLifetime(hold) {} }
             let work = try store.makeWorkDirectory()
-            let plan = try plan(options, surroundings, work: work)
-            return try plan.run(attachedTo: caller, cancellation: cancellation)
+            let networks = StepNetworks(helpers: NetworkHelper.installed(), cancellation: cancellation)
+            var plan = try plan(options, surroundings, networks, work: work)
+            let network = try StepNetwork(surroundings.network, for: plan, networks)
+            plan.network = network.network
+            return try withExtendedLifetime(network) {
+                try plan.run(
+                    attachedTo: caller,
+                    cancellation: cancellation,
+                    supervision: try CallFilters().supervision(by: network.supervisors)
+                )
+            }
         }
     }
 
     private func plan(
         _ options: ContainerOptions,
         _ surroundings: Surroundings,
+        _ networks: StepNetworks,
         work: WorkDirectory
     ) throws -> SandboxPlan {
         let chain = image.config.diffIDs
@@ -62,9 +72,12 @@ public struct ImageRunner: Sendable {
         let sandbox = surroundings.sandbox
         var points: [MountPointStubs.Point] = []
         var mounts: [SandboxPlan.Mount] = []
-        for (mount, isDirectory) in HostFiles.mounts(hostname: options.hostname, hosts: sandbox.hosts)
-            + (try surroundings.volumes.map { try $0.mount() })
-        {
+        let files = HostFiles.mounts(
+            hostname: options.hostname,
+            hosts: sandbox.hosts,
+            resolver: networks.resolverFile(HostFiles.resolver, for: surroundings.network)
+        )
+        for (mount, isDirectory) in files + (try surroundings.volumes.map { try $0.mount() }) {
             points.append(MountPointStubs.Point(path: mount.target, isDirectory: isDirectory))
             mounts.append(mount)
         }
@@ -84,7 +97,6 @@ public struct ImageRunner: Sendable {
         var plan = process.plan(root: root, hostname: options.hostname)
         plan.mounts = mounts
         plan.availableIDs = privilege.idMaps
-        plan.network = surroundings.network.sandboxNetwork
         plan.standardInput = surroundings.input
         plan.seccompDirectory = store.seccompDirectory
         sandbox.apply(to: &plan, isInsecure: false, filter: try sandbox.filter())
@@ -126,11 +138,17 @@ public struct Volume: Sendable, Hashable {
 
 /// Files that every container sees and no layer has.
 enum HostFiles {
-    static func mounts(hostname: String, hosts: [HostEntry]) -> [(SandboxPlan.Mount, isDirectory: Bool)] {
+    /// The machine's name servers.
+    static var resolver: [UInt8] { (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? [] }
+
+    static func mounts(
+        hostname: String,
+        hosts: [HostEntry],
+        resolver: [UInt8]
+    ) -> [(SandboxPlan.Mount, isDirectory: Bool)] {
         let names =
             "127.0.0.1\tlocalhost \(hostname)\n::1\tlocalhost ip6-localhost ip6-loopback\n"
             + hosts.map(\.line).joined()
-        let resolver = (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? []
         let files: [(String, [UInt8])] = [
             ("/etc/hosts", Array(names.utf8)), ("/etc/hostname", Array("\(hostname)\n".utf8)),
             ("/etc/resolv.conf", resolver),

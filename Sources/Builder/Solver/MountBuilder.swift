@@ -17,6 +17,7 @@ struct MountBuilder {
     /// Secrets that are variables.
     private(set) var environment: [(name: String, value: String)] = []
     private var locks: [StepLock] = []
+    private var relays: [AgentRelay] = []
 
     init(runner: StepRunner, stack: LayerStack, user: UserDatabase.Identity) {
         self.runner = runner
@@ -26,6 +27,7 @@ struct MountBuilder {
 
     mutating func add(_ step: RunStep) throws {
         addHostFiles(step)
+        for device in runner.environment.sandbox.devices { place(device.mount, at: device.target, isDirectory: false) }
         // In the order of their names, so that two steps with the same two locked caches cannot wait for each other.
         for mount in step.mounts.compactMap(\.lockedCache).sorted() { try lock(mount) }
         let runner = runner
@@ -43,8 +45,13 @@ struct MountBuilder {
 
     /// Files that every step sees and no layer has.
     private mutating func addHostFiles(_ step: RunStep) {
-        let hosts = runner.environment.sandbox.hosts
-        for (mount, isDirectory) in HostFiles.mounts(hostname: step.hostname, hosts: hosts) {
+        let networks = runner.environment.networks
+        let files = HostFiles.mounts(
+            hostname: step.hostname,
+            hosts: runner.environment.sandbox.hosts,
+            resolver: networks.resolverFile(HostFiles.resolver, for: step.network)
+        )
+        for (mount, isDirectory) in files {
             place(mount.kind, at: mount.target, isDirectory: isDirectory)
         }
     }
@@ -63,12 +70,20 @@ struct MountBuilder {
         case .cache(let cache): place(try self.cache(cache), at: mount.target, isDirectory: true)
         case .tmpfs(let size): place(.tmpfs(size: size, mode: 0o1777), at: mount.target, isDirectory: true)
         case .secret(let secret): try add(secret, at: mount.target)
-        case .ssh(let id, let required, _, _, _):
-            guard let socket = runner.environment.sshAgents[id] else {
+        case .ssh(let id, let required, let mode, let uid, let gid):
+            let (work, cancellation) = (runner.environment.work, runner.environment.cancellation)
+            guard let agent = try runner.environment.agents.socket(of: id, work: work, cancellation) else {
                 if required { throw MissingAgent(id: id) }
                 return
             }
-            let kind = SandboxPlan.Mount.Kind.bind(source: socket, relative: "", readOnly: false, recursive: false)
+            let relay = try AgentRelay(
+                to: agent,
+                in: work.makeDirectory("ssh", mode: 0o700),
+                access: AgentRelay.Access(uid: uid, gid: gid, mode: mode)
+            )
+            relays.append(relay)
+            // Read-only: one may speak with the agent all the same, but not change its socket's owner or mode.
+            let kind = SandboxPlan.Mount.Kind.bind(source: relay.path, relative: "", readOnly: true, recursive: false)
             place(kind, at: mount.target, isDirectory: false)
             environment.append(("SSH_AUTH_SOCK", mount.target))
         }
@@ -79,7 +94,10 @@ struct MountBuilder {
             if secret.required { throw MissingSecret(id: secret.id) }
             return
         }
-        if let name = secret.environment { environment.append((name, String(decoding: value, as: UTF8.self))) }
+        if let name = secret.environment {
+            guard !value.contains(0) else { throw SecretNotText(id: secret.id) }
+            environment.append((name, String(decoding: value, as: UTF8.self)))
+        }
         guard secret.isFile else { return }
         place(
             .file(contents: value, mode: secret.mode, uid: secret.uid, gid: secret.gid, readOnly: true),
@@ -230,11 +248,20 @@ struct MissingSecret: Error, CustomStringConvertible {
     var description: String { "the secret `\(id)` is required; give it with --secret id=\(id),src=FILE" }
 }
 
+/// A secret that cannot be the value of a variable.
+struct SecretNotText: Error, CustomStringConvertible {
+    let id: String
+
+    var description: String { "the secret `\(id)` has a zero byte, and no variable can hold it; mount it as a file" }
+}
+
 /// An agent that a step requires and the caller did not give.
 struct MissingAgent: Error, CustomStringConvertible {
     let id: String
 
-    var description: String { "the ssh agent `\(id)` is required; give it with --ssh \(id)" }
+    var description: String {
+        "the ssh agent `\(id)` is required; give it with --ssh \(id), --ssh \(id)=SOCKET or --ssh \(id)=KEYFILE"
+    }
 }
 
 /// All private instances of a cache are in use.

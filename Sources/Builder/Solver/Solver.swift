@@ -116,7 +116,7 @@ final class StepEnvironment: Sendable {
     let progress: any ProgressSink
     let logger: Logger
     let secrets: [String: [UInt8]]
-    let sshAgents: [String: String]
+    let agents: SSHAgents
     let platform: Platform
     let sandbox: SandboxOptions
     /// The system call filter of steps that are not insecure.
@@ -130,6 +130,9 @@ final class StepEnvironment: Sendable {
     let remotes: RemoteSources
     let stubs = MountPointStubs()
     let compromises = CompromiseNotes()
+    let leaks: LeakCheck
+    let networks: StepNetworks
+    let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
 
@@ -140,7 +143,7 @@ final class StepEnvironment: Sendable {
         progress = parts.progress
         logger = parts.logger
         secrets = parts.secrets
-        sshAgents = parts.sshAgents
+        agents = parts.agents
         platform = parts.platform
         sandbox = parts.sandbox
         filter = parts.filter
@@ -149,8 +152,10 @@ final class StepEnvironment: Sendable {
         contexts = parts.contexts
         checks = parts.checks
         remotes = parts.remotes
+        leaks = parts.leaks
         trace = parts.trace
         privilege = parts.privilege
+        networks = StepNetworks(helpers: parts.networkHelpers, cancellation: parts.cancellation)
     }
 
     /// The time of directories and files that a step makes itself.
@@ -164,7 +169,7 @@ final class StepEnvironment: Sendable {
         var progress: any ProgressSink
         var logger: Logger
         var secrets: [String: [UInt8]]
-        var sshAgents: [String: String]
+        var agents: SSHAgents
         var platform: Platform
         var sandbox: SandboxOptions
         var filter: SeccompPolicy
@@ -173,8 +178,10 @@ final class StepEnvironment: Sendable {
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources
+        var leaks: LeakCheck
         var trace: Trace
         var privilege: Privilege
+        var networkHelpers: [NetworkHelper]
     }
 }
 

@@ -114,7 +114,6 @@ extension StepRunner {
             ),
             mounts: mounts.plan,
             hostname: step.hostname,
-            network: step.network.sandboxNetwork,
             credentials: Credentials(
                 uid: user.uid,
                 gid: user.gid,
@@ -127,13 +126,16 @@ extension StepRunner {
         plan.availableIDs = environment.privilege.idMaps
         plan.seccompDirectory = store.seccompDirectory
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
+        let network = try StepNetwork(step.network, for: plan, environment.networks)
+        plan.network = network.network
         let runtime = try environment.sandbox.runtime.map { program in
             try RuntimeStep(program, &plan, environment)
         }
         defer { runtime?.cleanUp() }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        let usage = try run(plan, diagnosis, runtime)
+        // Locks and agents of the mounts are held until the step has ended.
+        let usage = try withExtendedLifetime(mounts) { try run(plan, network, diagnosis, runtime) }
         let (entries, rewritten) = try span(.diff) {
             try UpperDirectory.changesAndRewrites(in: Directory(path: upper), above: stack, form: store.form)
         }
@@ -154,6 +156,12 @@ extension StepRunner {
         guard bytes >= RewrittenFiles.threshold, let range = node.display.range else { return }
         let finding = RewrittenFiles.finding(bytes: bytes, in: range)
         if environment.checks.applies(finding.rule) { environment.progress.emit(.finding(finding)) }
+    }
+
+    /// Once a build: each step that fails says it for itself.
+    private func warn(of network: StepNetwork) {
+        guard let complaint = network.complaint, environment.networks.isFirstWarning() else { return }
+        environment.progress.emit(.note("warning: \(complaint)"))
     }
 
     /// The root directory of a fresh upper directory hides the one below: it must look the same.
@@ -180,6 +188,7 @@ extension StepRunner {
 
     private func run(
         _ plan: SandboxPlan,
+        _ network: StepNetwork,
         _ diagnosis: CommandDiagnosis,
         _ runtime: RuntimeStep?
     ) throws -> StepUsage {
@@ -195,7 +204,8 @@ extension StepRunner {
             outcome = try plan.run(
                 // Another runtime sets the limits itself.
                 below: runtime == nil ? environment.cgroups : nil,
-                cancellation: environment.cancellation
+                cancellation: environment.cancellation,
+                supervision: try environment.callFilters.supervision(by: network.supervisors)
             ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
@@ -205,6 +215,7 @@ extension StepRunner {
         output.finish()
         tell(of: outcome.compromises, plan)
         trace(outcome, since: began)
+        warn(of: network)
         environment.logger.debug(
             """
             \(node.display.name): \(outcome.status), user \(outcome.userTime) µs, system \(outcome.systemTime) µs, \
@@ -222,6 +233,7 @@ extension StepRunner {
                     tail: output.tail,
                     logPath: logPath,
                     notes: diagnosis.notes(for: outcome, output: output.tail, shortage: memory)
+                        + (network.complaint.map { [$0] } ?? [])
                 )
             )
         }
@@ -313,16 +325,6 @@ private struct OutputRecorder {
     private mutating func take(_ found: [String]) {
         for line in found { progress.emit(.output(step: step, line: line)) }
         tail = (tail + found.suffix(Self.tailLength)).suffix(Self.tailLength)
-    }
-}
-
-extension NetworkMode {
-    var sandboxNetwork: SandboxPlan.Network {
-        switch self {
-        case .default: .isolated
-        case .none: .none
-        case .host: .host
-        }
     }
 }
 

@@ -115,6 +115,7 @@ struct StepRunner: Sendable {
             try earlierLayer(like: produced, index: index, run, definition: key.identity.definition)
         }
         if let same {
+            try span(.leaks) { try environment.leaks.check(kept: same.diffID, of: node.display, in: store) }
             logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
             if let upper = produced.upper { removeTree(upper) }
             let record = StepRecord(
@@ -138,6 +139,7 @@ struct StepRunner: Sendable {
     private func lookUp(_ key: Key, _ base: StepState) throws -> Outcome? {
         let found = try span(.lookUp) { try store.record(of: key.identity) }
         guard let record = found, let diffID = record.diffID else { return nil }
+        try span(.leaks) { try environment.leaks.check(kept: diffID, of: node.display, in: store) }
         return Outcome(
             state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
         )
@@ -200,15 +202,24 @@ struct StepRunner: Sendable {
         guard file >= 0 else { throw HostFileError("create", temporary, code: errno) }
         let blob = OwnedDescriptor(owning: file, path: temporary)
         let pending = try span(.writing) {
-            try LayerWriter.begin(produced.entries, blob: blob.fileDescriptor, options: LayerOptions())
+            try LayerWriter.begin(
+                produced.entries,
+                blob: blob.fileDescriptor,
+                options: LayerOptions(),
+                search: environment.leaks.search
+            )
         }
         do {
             try produced.verify()
+            try environment.leaks.check(pending.match, of: node.display)
         } catch {
             _ = try? pending.finish()
             throw error
         }
-        try span(.keeping) { try store.keep(pending.index, of: pending.diffID) }
+        try span(.keeping) {
+            try store.keep(pending.index, of: pending.diffID)
+            try environment.leaks.remember(pending.diffID, in: store)
+        }
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try span(.keeping) { try store.adopt(upper, as: pending.diffID) } }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")

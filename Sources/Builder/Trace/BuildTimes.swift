@@ -84,7 +84,7 @@ extension BuildTimes.Step {
         case .command:
             command += seconds
             usage = span.usage
-        case .diff, .comparing, .writing, .keeping: layer += seconds
+        case .diff, .comparing, .leaks, .writing, .keeping: layer += seconds
         case .lock, .layersBelow: waiting += seconds
         case .compressing, .recording:
             compression += seconds

@@ -30,6 +30,7 @@ struct Span: Sendable, Equatable {
         case selecting = "selecting files"
         case diff = "reading what changed"
         case comparing = "comparing with earlier layers"
+        case leaks = "looking for secrets"
         case writing = "writing and hashing the tar"
         case keeping = "keeping index and directory"
         // Beside the steps.

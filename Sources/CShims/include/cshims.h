@@ -3,6 +3,7 @@
 
 #include "cshims_curl.h"
 #include "cshims_files.h"
+#include "cshims_network.h"
 #include "cshims_notify.h"
 #include "cshims_probe.h"
 #include "cshims_spawn.h"

@@ -24,7 +24,7 @@ enum swb_operation_kind {
     SWB_SYMLINK,           // source (text), target (directory), relative (name)
     SWB_MASK,              // target
     SWB_READ_ONLY,         // target
-    SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags
+    SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags, device, mode
     SWB_OVERLAY,           // list, upper and work (or NULL), relative (or NULL), target, attributes, flags
     SWB_FILE,              // data, mode, uid, gid, target, attributes
     SWB_CHANGE_ROOT,       // (nothing)
@@ -38,7 +38,8 @@ enum swb_operation_flags {
     SWB_FLAG_OPTIONAL = 2,       // a failure of this operation is not a failure of the plan
     SWB_FLAG_NO_SYMLINKS = 4,    // no component of the target may be a symbolic link
     SWB_FLAG_USER_XATTR = 8,     // overlay keeps its marks in user.overlay.* (user namespaces)
-    SWB_FLAG_LEGACY_OVERLAY = 16 // mount the overlay the way kernels before 6.5 need it (tests)
+    SWB_FLAG_LEGACY_OVERLAY = 16, // mount the overlay the way kernels before 6.5 need it (tests)
+    SWB_FLAG_DEVICE = 256 // the source of a bind must be the device `device` of the type in `mode`
 };
 
 struct swb_operation {
@@ -68,14 +69,19 @@ struct swb_limit {
     uint64_t hard;
 };
 
+enum { SWB_STUB_ARGUMENT_SIZE = 64 };
+
 struct swb_plan {
-    uint32_t own_network; // 0 or 1: a network namespace
+    uint32_t own_network; // 0 or 1: a new network namespace
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
     uint32_t umask;
-    const char *_Nullable const *_Nonnull candidates; // what execve tries, in order, until NULL
-    char *_Nullable const *_Nonnull arguments;
+    // A buffer of SWB_STUB_ARGUMENT_SIZE bytes; for each label the file below /proc that takes it and its text; what execve
+    // tries, in order; then the program's arguments.
+    char *_Nullable const *_Nonnull stub_arguments;
+    uint32_t label_count;
+    uint32_t candidate_count;
     char *_Nullable const *_Nonnull environment;
     uint32_t uid;
     uint32_t gid;
@@ -96,6 +102,7 @@ struct swb_plan {
     int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
+    int network; // -1, or a network namespace to join
     int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
@@ -116,6 +123,7 @@ enum swb_stage {
     SWB_STAGE_SECCOMP,
     SWB_STAGE_DIRECTORY,
     SWB_STAGE_EXECUTE,
+    SWB_STAGE_LABEL,
 };
 
 /// What a failure is about, where a number alone does not tell.
@@ -138,7 +146,7 @@ enum swb_compromise {
 struct swb_report {
     int32_t failed; // 0: the command ended, status and usage are set
     int32_t stage;
-    int32_t index; // of the operation, of the limit or of the execve candidate
+    int32_t index; // of the operation, of the limit, of the label or of the execve candidate
     int32_t detail;
     int32_t error;
     int32_t status; // as wait(2) has it

@@ -8,10 +8,14 @@ extension SandboxPlan {
     /// What `run(cancellation:output:)` says of threads and of processes that are left behind holds here too.
     ///
     /// - Throws: `SandboxError` when the command could not be started.
-    public func run(attachedTo caller: Attachment, cancellation: Cancellation) throws(SandboxError) -> StepOutcome {
-        let plan = try LoweredPlan(self)
+    public func run(
+        attachedTo caller: Attachment,
+        cancellation: Cancellation,
+        supervision: Supervision? = nil
+    ) throws(SandboxError) -> StepOutcome {
+        let plan = try LoweredPlan(self, supervised: supervision?.filter)
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
-        let step = try RunningStep.start(plan, nil)
+        let step = try RunningStep.start(plan, supervision)
         try step.follow(caller, hasTerminal: standardInput == .terminal, cancellation: cancellation)
         return try step.outcome(of: plan)
     }
@@ -27,6 +31,7 @@ extension RunningStep {
         static let signals = 4
         static let source = 5
         static let sink = 6
+        static let listener = 7
     }
 
     /// Copies between the caller and the step until the step's last process has ended.
@@ -43,6 +48,7 @@ extension RunningStep {
         var polled = [
             hasTerminal ? input.number : readers.standardOutput.number, hasTerminal ? -1 : readers.standardError.number,
             processDescriptor.number, cancellation.event, caller.signals.event, -1, -1,
+            listener?.descriptor ?? -1,
         ].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while polled[Place.process].revents == 0 {
             if !hasTerminal || terminal != nil {
@@ -58,6 +64,10 @@ extension RunningStep {
             if cancellation.isCancelled {
                 kill()
                 polled[Place.cancellation].fd = -1
+            }
+            if let listener, polled[Place.listener].revents != 0 {
+                listener.serve(polled[Place.listener].revents)
+                polled[Place.listener].fd = listener.descriptor
             }
             if polled[Place.signals].revents != 0 { pass(caller.signals.take(), terminal, caller) }
             if hasTerminal, terminal == nil {

@@ -12,6 +12,8 @@ public struct CgroupError: Error, Sendable, Hashable {
         case notDelegated(limits: [CgroupLimits.Name], controller: String, directory: String)
         /// The cgroup's files cannot be changed.
         case refused(directory: String, Errno)
+        /// Processes cannot be moved from swbuild's own cgroup to that one.
+        case contained(own: String, directory: String, Errno)
         /// Controllers cannot be handed on while there are processes in the cgroup.
         case occupied(directory: String, processes: Int)
         /// The kernel does not take this value.
@@ -24,10 +26,13 @@ public struct CgroupError: Error, Sendable, Hashable {
     public var problem: Problem
     /// Whether the program runs as root, who has other ways out.
     public var isRoot: Bool
+    /// Whether it is about version 2, which can be divided among users.
+    public var isUnified: Bool
 
-    init(_ problem: Problem, isRoot: Bool) {
+    init(_ problem: Problem, isRoot: Bool, isUnified: Bool = true) {
         self.problem = problem
         self.isRoot = isRoot
+        self.isUnified = isUnified
     }
 }
 
@@ -46,6 +51,9 @@ extension CgroupError: CustomStringConvertible {
                 + "\(controller), because those above do not hand it on; \(delegation)"
         case .refused(let directory, let errno):
             "steps cannot be limited: no cgroup can be made in \(directory) (\(errno)); \(delegation)"
+        case .contained(let own, let directory, let errno):
+            "steps cannot be limited: swbuild runs in the cgroup \(own) and may start nothing in \(directory) (\(errno)): "
+                + "it takes the right to write to the one above both; \(delegation)"
         case .occupied(let directory, let processes):
             "steps cannot be limited: the cgroup \(directory) has \(processes) other processes in it, and version 2 of "
                 + "cgroups limits nothing below one with processes; \(delegation)"
@@ -72,7 +80,13 @@ extension CgroupError: CustomStringConvertible {
 
     /// How to get a cgroup that may be divided.
     private var delegation: String {
-        isRoot
+        guard isUnified else {
+            return isRoot
+                ? "mount it so that it can be written to, or name another with --cgroup-parent"
+                : "version 1 of cgroups gives ordinary users none: run as root, or have root make a cgroup that is yours in "
+                    + "each hierarchy (mkdir and chown -R below /sys/fs/cgroup/*) and name it with --cgroup-parent"
+        }
+        return isRoot
             ? "run it in a cgroup of its own (`systemd-run --scope -p Delegate=yes swbuild build …`), or name another "
                 + "with --cgroup-parent /swbuild"
             : "run it in a cgroup of its own (`systemd-run --user --scope -p Delegate=yes swbuild build …`), or name "

@@ -9,7 +9,7 @@ protocol CgroupFiles: Sendable {
     func removeDirectory(_ path: String) throws(Errno)
     /// The names of the directories in a directory.
     func directories(in path: String) throws(Errno) -> [String]
-    /// Fails where no directory can be made in `path`.
+    /// Fails where this process may not write to a file, or make anything in a directory.
     func checkWritable(_ path: String) throws(Errno)
     /// Takes a directory for this process until the claim is gone; `nil` where another one has it, or it is gone.
     func claim(_ path: String) throws(Errno) -> CgroupClaim?
@@ -82,7 +82,7 @@ struct KernelCgroupFiles: CgroupFiles {
     }
 
     func checkWritable(_ path: String) throws(Errno) {
-        guard faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 else { throw Errno(rawValue: errno) }
+        guard faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 else { throw Errno(rawValue: errno) }
     }
 
     func claim(_ path: String) throws(Errno) -> CgroupClaim? {

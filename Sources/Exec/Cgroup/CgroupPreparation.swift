@@ -48,7 +48,13 @@ struct CgroupPreparation {
         return CgroupParent(limits, places: places, shelter: shelter, system: system)
     }
 
-    private func error(_ problem: CgroupError.Problem) -> CgroupError { CgroupError(problem, isRoot: system.isRoot) }
+    private func error(_ problem: CgroupError.Problem) -> CgroupError {
+        var isUnified = true
+        if case .refused(let directory, _) = problem {
+            isUnified = !system.hierarchies.contains { !$0.isUnified && directory.hasPrefix($0.mount) }
+        }
+        return CgroupError(problem, isRoot: system.isRoot, isUnified: isUnified)
+    }
 
     private func isLegacy(_ controller: CgroupController) -> Bool {
         system.hierarchies.contains { $0.legacyControllers?.contains(controller) ?? false }
@@ -135,6 +141,7 @@ struct CgroupPreparation {
             try handOn(wanted, required: required, in: directory, own: hierarchy.own)
         }
         try check(directory)
+        try checkEntry(from: hierarchy.own, to: directory)
         if required.contains(.cpuset) {
             try checkLists(directory, processors: "cpuset.cpus.effective", nodes: "cpuset.mems.effective")
         }
@@ -144,6 +151,19 @@ struct CgroupPreparation {
             controllers: wanted,
             settings: required.flatMap { limits.unifiedSettings(of: $0) }
         )
+    }
+
+    /// Who moves a process must be able to do so in the cgroup that is above both ends (`cgroup-v2.rst`, "Delegation
+    /// Containment").
+    private func checkEntry(from own: String, to directory: String) throws(CgroupError) {
+        let ends = [own, directory].map { $0.split(separator: "/") }
+        let common = zip(ends[0], ends[1]).prefix { $0.0 == $0.1 }.map(\.0)
+        let ancestor = "/" + common.joined(separator: "/")
+        do throws(Errno) {
+            try files.checkWritable("\(ancestor)/cgroup.procs")
+        } catch {
+            throw self.error(.contained(own: own, directory: directory, error))
+        }
     }
 
     /// Turns controllers on for the cgroups below a directory.

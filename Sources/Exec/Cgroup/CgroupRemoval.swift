@@ -12,14 +12,10 @@ struct CgroupRemoval {
     private static let attempts = 400
     private static let pause: UInt32 = 2000
 
-    /// Kills what is left in a cgroup, and removes it with those below.
+    /// Removes a cgroup with those below it, and kills what is left in them.
     ///
     /// What cannot be removed stays for the next build to try.
-    func remove(_ path: String) {
-        // Version 1 has no such file: there the end of the step's process 1 has killed all.
-        try? files.write("1", to: "\(path)/cgroup.kill")
-        remove(path, depth: Self.depth)
-    }
+    func remove(_ path: String) { remove(path, depth: Self.depth) }
 
     private func remove(_ path: String, depth: Int) {
         for attempt in 0..<Self.attempts {
@@ -28,9 +24,10 @@ struct CgroupRemoval {
             } catch {
                 guard error == .resourceBusy || error == .directoryNotEmpty, depth > 0 else { return }
             }
-            let below = (try? files.directories(in: path)) ?? []
             if attempt == 0 {
-                for name in below { remove("\(path)/\(name)", depth: depth - 1) }
+                // Version 1 has no such file: there the end of the step's process 1 has killed all.
+                try? files.write("1", to: "\(path)/cgroup.kill")
+                for name in (try? files.directories(in: path)) ?? [] { remove("\(path)/\(name)", depth: depth - 1) }
             } else {
                 usleep(Self.pause)
             }

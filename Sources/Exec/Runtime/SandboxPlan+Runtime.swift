@@ -76,6 +76,7 @@ extension SandboxPlan {
         plan.seccomp = .unconfined
         plan.noNewPrivileges = false
         plan.resourceLimits = []
+        plan.labels = []
         plan.umask = 0o022
         return plan
     }
@@ -83,7 +84,7 @@ extension SandboxPlan {
     /// The operations that make a bundle of the plan.
     func operations(for runtime: Runtime) -> [Operation] {
         var operations: [Operation] = [.privateMounts]
-        if network != .host { operations.append(.loopbackUp) }
+        if network.isNew { operations.append(.loopbackUp) }
         var root = root
         root.opensDevices = isPrivileged
         operations.append(.root(root))
@@ -145,6 +146,9 @@ extension SandboxPlan {
         /// Whether it is a block device.
         public var isBlockDevice: Bool
     }
+
+    /// What is hidden from the command.
+    public var hiddenPaths: [String] { isPrivileged ? [] : Self.maskedPaths + Self.throttlePaths }
 
     /// The devices of the sandbox beside those that every container has.
     public var furtherDevices: [DeviceNode] {

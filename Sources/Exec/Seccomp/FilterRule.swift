@@ -61,12 +61,24 @@ extension SeccompProfile.Verdict {
             return [
                 rule(.allow, argument, mask: bits, value: 0), rule(.allow, argument, mask: .max, value: .max),
             ] + mixed.map { set, clear in rule(.refuse, argument, mask: set | clear, value: set) }
-        case .allowExcept(let argument, let value, let width):
-            // Another value is the same down to some bit, and has that one different.
-            return (0..<width).map {
-                rule(.allow, argument, mask: .max << $0, value: (value ^ 1 << $0) & .max << $0)
-            } + [rule(.refuse, argument, mask: .max, value: value)]
+        case .allowExcept(let argument, let values, let width):
+            return Self.blocks(without: values, from: 0, width: width).map { block in
+                let mask: UInt32 = .max << block.width
+                return rule(values.contains(block.start) ? .refuse : .allow, argument, mask: mask, value: block.start)
+            }
         }
+    }
+
+    /// The numbers of `width` bits after `start`, in the fewest blocks of powers of two that are one of `values` or have
+    /// none of them.
+    private static func blocks(
+        without values: [UInt32],
+        from start: UInt32,
+        width: UInt32
+    ) -> [(start: UInt32, width: UInt32)] {
+        guard width > 0, values.contains(where: { $0 >> width == start >> width }) else { return [(start, width)] }
+        return blocks(without: values, from: start, width: width - 1)
+            + blocks(without: values, from: start | 1 << (width - 1), width: width - 1)
     }
 }
 

@@ -37,10 +37,10 @@ struct SeccompProfile: Sendable, Hashable {
         case allowWithoutBits(argument: Int, bits: UInt32)
         /// The same, but allowed as well when all 32 bits are set: a question in place of a value.
         case allowWithoutBitsOrWithAll(argument: Int, bits: UInt32)
-        /// Allowed when the lower half of an argument is of so many bits, refused with EPERM when it is this value.
+        /// Allowed when the lower half of an argument is of so many bits, refused with EPERM when it is one of these values.
         ///
         /// Larger values, which mean nothing to the call, answer ENOSYS.
-        case allowExcept(argument: Int, value: UInt32, width: UInt32)
+        case allowExcept(argument: Int, values: [UInt32], width: UInt32)
     }
 }
 
@@ -63,8 +63,10 @@ extension SeccompProfile {
             Rule(conditionallyARM, when: .on([.aarch64, .arm])),
             // PER_LINUX and PER_LINUX32 (8), with and without UNAME26.
             Rule("personality", .allowWithoutBitsOrWithAll(argument: 0, bits: ~0x0002_0008)),
-            // AF_VSOCK leads to the hypervisor, whatever the network namespace. There are 46 families.
-            Rule("socket", .allowExcept(argument: 0, value: 40, width: 6)),
+            // AF_VSOCK (40) leads to the hypervisor, whatever the network namespace; AF_ALG (38) to the kernel's
+            // cryptography, whose faults have let programs write to files that they could only read (CVE-2026-31431).
+            // There are 46 families.
+            Rule("socket", .allowExcept(argument: 0, values: [38, 40], width: 6)),
             // CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
             Rule("clone", .allowWithoutBits(argument: 0, bits: 0x7e02_0000)),
             // Its flags are in memory, where a filter cannot look: the C library falls back on clone.

@@ -6,9 +6,11 @@ struct TarWriter {
     private let options: LayerOptions
     private var written: [TreeEntry] = []
     private var header: [UInt8] = []
+    private var search: LayerSearch?
 
-    init(blob: FileDescriptor, options: LayerOptions) throws(LayerError) {
-        pipeline = try LayerPipeline(blob: blob, compression: options.compression)
+    init(blob: FileDescriptor, options: LayerOptions, search: PatternSearch? = nil) throws(LayerError) {
+        pipeline = try LayerPipeline(blob: blob, compression: options.compression, search: search)
+        self.search = search.map { LayerSearch($0) }
         self.options = options
     }
 
@@ -29,6 +31,7 @@ struct TarWriter {
         try append(header)
         if case .directory(opaque: true) = entry.kind { try opaque(entry.path) }
         written.append(entry)
+        search?.add(entry, contentAt: pipeline.size)
         return header.size
     }
 
@@ -61,6 +64,7 @@ struct TarWriter {
         return PendingLayer(
             diffID: diffID,
             index: LayerIndex(written),
+            match: search?.match(inTar: pipeline.found, entries: written),
             uncompressedSize: pipeline.size,
             blob: (blob, options.compression.blobCompression)
         )

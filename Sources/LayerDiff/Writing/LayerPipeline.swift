@@ -1,7 +1,8 @@
 import OCI
 import SystemPackage
 
-/// What a tar's bytes run through: their digest on one thread; compression, the blob's digest and the writing on another.
+/// What a tar's bytes run through: their digest on one thread; compression, the blob's digest and the writing on another;
+/// on a third one, where patterns are looked for, the search.
 ///
 /// The producer, on the caller's thread, fills the ring's buffers. A tar that fits into one buffer starts no thread.
 final class LayerPipeline {
@@ -10,7 +11,10 @@ final class LayerPipeline {
     private static let hasherReader = 0
     private static let encoderReader = 1
 
-    private let ring = ChunkRing(chunks: LayerPipeline.chunks, readers: 2)
+    private static let searchReader = 2
+
+    private let ring: ChunkRing
+    private let search: PatternSearch?
     private let blob: FileDescriptor
     private let compression: LayerCompression
     private var threads: Threads?
@@ -18,13 +22,22 @@ final class LayerPipeline {
     private var filled = 0
     private var isFinished = false
     private(set) var size: Int64 = 0
+    /// The first pattern in the tar, known when that is finished.
+    private(set) var found: (pattern: Int, offset: Int64)?
 
     private struct Threads {
         let hasher: WorkerThread<Result<Digest, LayerError>>
+        let searcher: WorkerThread<Result<StreamSearch, LayerError>>?
         let encoder: WorkerThread<Result<EncodedBlob, LayerError>>
     }
 
-    init(blob: FileDescriptor, compression: LayerCompression) throws(LayerError) {
+    init(
+        blob: FileDescriptor,
+        compression: LayerCompression,
+        search: PatternSearch? = nil
+    ) throws(LayerError) {
+        ring = ChunkRing(chunks: Self.chunks, readers: search == nil ? 2 : 3)
+        self.search = search
         self.blob = blob
         self.compression = compression
         chunk = try ring.nextFree()
@@ -86,6 +99,7 @@ final class LayerPipeline {
         if filled > 0 { ring.publish(filled) }
         ring.finish()
         let digest = try threads.hasher.result()
+        found = try threads.searcher?.result().found
         isFinished = true
         return (DiffID(digest), PendingBlob(running: threads.encoder, cancelling: ring))
     }
@@ -94,6 +108,11 @@ final class LayerPipeline {
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
         var hasher = Digest.Hasher()
         hasher.update(bytes)
+        if let search {
+            var stream = StreamSearch(search)
+            stream.add(bytes)
+            found = stream.found
+        }
         let sink = BlobSink(blob)
         let encoder = try compression.makeEncoder()
         try encoder.encode(bytes, into: sink)
@@ -108,6 +127,11 @@ final class LayerPipeline {
             Result { () throws(LayerError) in try Self.hash(ring) }
         }
         do throws(LayerError) {
+            let searcher = try search.map { (search) throws(LayerError) in
+                try WorkerThread<Result<StreamSearch, LayerError>> {
+                    Result { () throws(LayerError) in try Self.look(for: search, in: ring) }
+                }
+            }
             let encoder = try WorkerThread<Result<EncodedBlob, LayerError>> {
                 do throws(LayerError) {
                     return .success(try Self.encode(ring, compression, to: blob))
@@ -116,7 +140,7 @@ final class LayerPipeline {
                     return .failure(error)
                 }
             }
-            return Threads(hasher: hasher, encoder: encoder)
+            return Threads(hasher: hasher, searcher: searcher, encoder: encoder)
         } catch {
             ring.fail(error)
             throw error
@@ -127,6 +151,12 @@ final class LayerPipeline {
         var hasher = Digest.Hasher()
         while let chunk = try ring.next(reader: hasherReader) { hasher.update(chunk) }
         return hasher.finalize()
+    }
+
+    private static func look(for search: PatternSearch, in ring: ChunkRing) throws(LayerError) -> StreamSearch {
+        var stream = StreamSearch(search)
+        while let chunk = try ring.next(reader: searchReader) { stream.add(chunk) }
+        return stream
     }
 
     private static func encode(

@@ -7,14 +7,15 @@ public enum LayerWriter {
     ///
     /// Comes back as soon as the tar is complete and hashed; the last of the compression may still be running. `blob`
     /// is written from its current position, and must stay open until ``PendingLayer/finish()`` has come back or the
-    /// pending layer is gone.
+    /// pending layer is gone. What `search` finds on the way is the pending layer's ``PendingLayer/match``.
     /// - Throws: ``LayerError`` when a content cannot be read, changed meanwhile, or the blob cannot be written.
     public static func begin(
         _ entries: some Sequence<LayerEntry>,
         blob: FileDescriptor,
-        options: LayerOptions = LayerOptions()
+        options: LayerOptions = LayerOptions(),
+        search: PatternSearch? = nil
     ) throws(LayerError) -> PendingLayer {
-        var writer = try TarWriter(blob: blob, options: options)
+        var writer = try TarWriter(blob: blob, options: options, search: search)
         for entry in entries { try writer.write(entry) }
         return try writer.finish()
     }
@@ -28,12 +29,21 @@ public final class PendingLayer: Sendable {
     public let index: LayerIndex
     /// The tar's length.
     public let uncompressedSize: Int64
+    /// The first of the patterns that the layer was searched for, if one is in it.
+    public let match: LayerMatch?
     private let compression: BlobCompression
     private let blob: PendingBlob
 
-    init(diffID: DiffID, index: LayerIndex, uncompressedSize: Int64, blob: (PendingBlob, BlobCompression)) {
+    init(
+        diffID: DiffID,
+        index: LayerIndex,
+        match: LayerMatch?,
+        uncompressedSize: Int64,
+        blob: (PendingBlob, BlobCompression)
+    ) {
         self.diffID = diffID
         self.index = index
+        self.match = match
         self.uncompressedSize = uncompressedSize
         self.blob = blob.0
         compression = blob.1

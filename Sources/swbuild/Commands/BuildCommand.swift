@@ -64,6 +64,7 @@ struct BuildCommand: AsyncParsableCommand {
             var request = try makeRequest()
             let store = try global.openStore()
             let cancellation = Cancellation()
+            try request.runSecretCommands(cancellation)
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
             if let origin = loader.origin {

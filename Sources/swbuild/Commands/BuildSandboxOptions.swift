@@ -36,6 +36,12 @@ struct BuildSandboxOptions: ParsableArguments {
     )
     var runtime: String?
 
+    @Flag(name: .long, help: "Builds without looking for the values of secrets and ssh keys in the image.")
+    var noLeakCheck = false
+
+    @Option(name: .long, help: "A device node of the host that RUN steps are given: HOSTPATH[:PATH].")
+    var device: [String] = []
+
     func validate() throws {
         guard NetworkMode(rawValue: network) != nil else {
             throw ValidationError("--network \(network): expected default, none or host")
@@ -50,6 +56,8 @@ struct BuildSandboxOptions: ParsableArguments {
         for limit in ulimit { try request.sandbox.addLimit(limit) }
         try request.sandbox.setCapabilities(add: capAdd, drop: capDrop)
         for option in securityOpt { try request.sandbox.addSecurityOption(option, in: directory) }
+        request.sandbox.devices = try device.map { try HostDevice(parsing: $0, in: directory) }
+        request.checksLeaks = !noLeakCheck
         for entitlement in allow { try request.sandbox.allow(entitlement) }
         if let runtime {
             let path = Console.environment("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"

@@ -30,10 +30,13 @@ struct BuildSourceOptions: ParsableArguments {
     )
     var buildContext: [String] = []
 
-    @Option(name: .long, help: "A secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME.")
+    @Option(
+        name: .long,
+        help: "A secret for RUN --mount=type=secret: id=ID,src=FILE, id=ID,env=NAME or id=ID,cmd=COMMAND."
+    )
     var secret: [String] = []
 
-    @Option(name: .long, help: "An agent for RUN --mount=type=ssh: 'default', or ID=SOCKET.")
+    @Option(name: .long, help: "An agent for RUN --mount=type=ssh: 'default', ID=SOCKET or ID=KEYFILE[,KEYFILE…].")
     var ssh: [String] = []
 
     @Option(name: .long, help: "The platform to build for, such as linux/arm64 (default: this machine's).")
@@ -76,21 +79,12 @@ struct BuildSourceOptions: ParsableArguments {
         }
         request.namedContexts = try buildContext.map { try NamedContext(parsing: $0, in: directory) }
         request.secrets = try secret.map { try Secret(parsing: $0, in: directory) }
-        for agent in ssh { try add(agent, to: &request) }
+        for agent in ssh {
+            try request.addAgent(agent, own: Console.environment("SSH_AUTH_SOCK"), in: directory)
+        }
         if let platform {
             request.platform = try BuildRequest.platform(parsing: platform)
             request.platformIsGiven = true
-        }
-    }
-
-    private func add(_ agent: String, to request: inout BuildRequest) throws {
-        let pair = agent.split(separator: "=", maxSplits: 1).map(String.init)
-        if pair.count == 2 {
-            request.sshAgents[pair[0]] = pair[1]
-        } else if let socket = Console.environment("SSH_AUTH_SOCK") {
-            request.sshAgents[agent] = socket
-        } else {
-            throw MalformedOption(option: "--ssh", value: agent, expected: "ID=SOCKET, or SSH_AUTH_SOCK to be set")
         }
     }
 }

@@ -64,7 +64,11 @@ struct RunCommand: AsyncParsableCommand {
         var options = try container.options(command: command)
         if hasTerminal, let kind = Console.environment("TERM") { options.environment.insert(("TERM", kind), at: 0) }
         let store = try global.openStore()
-        let runner = ImageRunner(store: store, image: try StoredImages(store: store).find(image), privilege: Startup.privilege)
+        let runner = ImageRunner(
+            store: store,
+            image: try StoredImages(store: store).find(image),
+            privilege: Startup.privilege
+        )
         let signals = SignalRelay()
         Signals.passOn(to: signals)
         let terminal = hasTerminal ? RawTerminal(0) : nil

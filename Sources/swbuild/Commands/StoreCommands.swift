@@ -102,45 +102,50 @@ struct RemoveCommand: AsyncParsableCommand {
     }
 }
 
-struct PruneCommand: AsyncParsableCommand {
+struct DiskUsageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "prune",
-        abstract: "Frees what nothing uses: untagged images, unused cache, layers and logs."
+        commandName: "du",
+        abstract: "Shows what the store's parts and each cache mount take."
     )
 
     @OptionGroup var global: GlobalOptions
 
-    @Flag(name: .shortAndLong, help: "Also drops the whole step cache and the cache mounts: only tagged images stay.")
-    var all = false
-
-    @Option(name: .long, help: "Keeps cache entries that were used within this many hours.")
-    var keepHours: Int = 168
-
-    func validate() throws {
-        guard (0...876_000).contains(keepHours) else {
-            throw ValidationError("--keep-hours \(keepHours): expected a number of hours, at most 876000")
-        }
-    }
+    @Option(name: .long, help: "The form of the result: text or json.")
+    var format: ResultFormat = .text
 
     func run() async throws {
         try await reporting {
-            let freed = try global.openStore().prune(keepingHours: all ? nil : keepHours)
-            try Console.print("freed \(Table.size(freed))")
-        }
-    }
-}
-
-struct DiskUsageCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "du", abstract: "Shows what the store's parts take.")
-
-    @OptionGroup var global: GlobalOptions
-
-    func run() async throws {
-        try await reporting {
-            let usage = try global.openStore().diskUsage()
+            let store = try global.openStore()
+            let (usage, mounts) = (try store.diskUsage(), try store.cacheMounts())
+            guard format == .text else { return try Console.print(Self.json(usage, mounts).prettyPrinted()) }
             let rows = usage.map { [$0.name, "\($0.count)", Table.size($0.bytes)] }
             try Console.print(Table.text(header: ["PART", "ITEMS", "SIZE"], rows: rows))
+            guard !mounts.isEmpty else { return }
+            let mountRows = mounts.map {
+                [$0.id, Table.size($0.bytes), CreationTime(seconds: $0.lastUsed).description]
+            }
+            try Console.print("\n" + Table.text(header: ["CACHE MOUNT", "SIZE", "LAST USED"], rows: mountRows))
         }
+    }
+
+    private static func json(_ usage: [PartUsage], _ mounts: [CacheMountUsage]) -> JSONValue {
+        .object([
+            "parts": .array(
+                usage.map { part in
+                    .object([
+                        "name": .string(part.name), "items": .integer(Int64(part.count)), "bytes": .integer(part.bytes),
+                    ])
+                }
+            ),
+            "cacheMounts": .array(
+                mounts.map { mount in
+                    .object([
+                        "id": .string(mount.id), "key": .string(mount.key), "bytes": .integer(mount.bytes),
+                        "lastUsed": .string(CreationTime(seconds: mount.lastUsed).description),
+                    ])
+                }
+            ),
+        ])
     }
 }
 

@@ -63,7 +63,7 @@ final class TerminalProgress: ProgressSink {
         guard let step = state.running.first else { return }
         let more = state.running.count > 1 ? " (and \(state.running.count - 1) more)" : ""
         let text = "    \(state.names[step] ?? "")\(more) \(state.lastOutput)"
-        let plain = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }
+        let plain = text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) }
         Console.write(String(String.UnicodeScalarView(plain.prefix(max(20, width - 1)))), to: 2)
         state.isStatusShown = true
     }

@@ -50,6 +50,11 @@ import Testing
             ("id=a,env=V", "a", .environment("V")), ("id=a,type=env", "a", .environment("a")),
             ("type=env,id=a,src=V", "a", .environment("V")), ("type=file,id=a", "a", .file("/work/a")),
             ("type=file,id=a,src=f=g", "a", .file("/work/f=g")), ("ID=a,SRC=f", "a", .file("/work/f")),
+            ("id=a,cmd=pass show x", "a", .command(["pass", "show", "x"])),
+            (
+                "type=command,id=a,cmd=a,b=c 'd  e' \"f\\\"$g\" h\\ i ''", "a",
+                .command(["a,b=c", "d  e", "f\"$g", "h i", ""])
+            ),
         ] as [(String, String, Secret.Source)]
     )
     func secrets(text: String, id: String, source: Secret.Source) throws {
@@ -58,7 +63,8 @@ import Testing
 
     @Test(arguments: [
         "", "a", "id=", "src=f", "id=a,src=f,env=V", "id=a,type=other", "id=a,mode=0400", "id=a,type=file,env=V",
-        "id=a,env=", "id=a,src=", "id=a,src",
+        "id=a,env=", "id=a,src=", "id=a,src", "id=a,cmd=", "id=a,cmd='x", "id=a,cmd=x\\", "id=a,type=command",
+        "id=a,src=f,cmd=x", "id=a,type=file,cmd=x", "cmd=x", "id=a,cmd=''",
     ])
     func malformedSecrets(text: String) {
         let error = #expect(throws: MalformedOption.self) { try Secret(parsing: text, in: "/work") }

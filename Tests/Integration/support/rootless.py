@@ -6,6 +6,7 @@
     --no-ids       the user has no subordinate ids
     --more-ids     the user has further ones, behind the usual
     --hide FILE    the machine has no such program
+    --tunnels      the user may open /dev/net/tun, as on most machines
     --mount DIR    something is mounted at a directory
 
 The user exists in a mount namespace only, in which copies lie over /etc/passwd, /etc/group, /etc/subuid and
@@ -18,6 +19,7 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -90,6 +92,11 @@ def enter_mounts(home: pathlib.Path, options: argparse.Namespace) -> None:
     _lay_over("/etc/subgid", ids, scratch)
     for program in options.hide:
         _lay_over(program, "", scratch)
+    if options.tunnels:
+        device = scratch / "tun"
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+        device.chmod(0o666)
+        _check(_libc.mount(str(device).encode(), b"/dev/net/tun", None, MS_BIND, None), "mount over /dev/net/tun")
     for place in options.mount:
         _check(_libc.mount(b"tmpfs", place.encode(), b"tmpfs", 0, None), f"mount at {place}")
 
@@ -109,6 +116,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--no-ids", action="store_true")
     parser.add_argument("--more-ids", action="store_true")
     parser.add_argument("--hide", action="append", default=[], metavar="FILE")
+    parser.add_argument("--tunnels", action="store_true")
     parser.add_argument("--mount", action="append", default=[], metavar="DIR")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(words)

@@ -12,6 +12,7 @@ SCRIPT = pathlib.Path(rootless.__file__)
 
 class RootlessCase(Case):
     """A test whose directory belongs to an ordinary user; `user_build` builds as that user, `build` as root."""
+    python = sys.executable
 
     def setUp(self):
         super().setUp()
@@ -23,7 +24,7 @@ class RootlessCase(Case):
     def as_user(self, *command, env: dict | None = None, flags=(), cwd=None) -> Build:
         """Runs a command as the user, in whose state directory it works."""
         done = subprocess.run(
-            [sys.executable, SCRIPT, *flags, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
+            [self.python, SCRIPT, *flags, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
             timeout=TIMEOUT, cwd=cwd or "/", env={**os.environ, "SWBUILD_ROOT": str(self.user_state), **(env or {})})
         return Build(done.returncode, done.stdout.decode("utf-8", "backslashreplace"),
                      done.stderr.decode("utf-8", "backslashreplace"), self.directory, self.directory / "none")

@@ -48,7 +48,7 @@ extension SandboxOptions {
         }
     }
 
-    /// What a process needs at least: below that, not even the sandbox starts. It is Docker's limit, too.
+    /// What a step needs at least: it is Docker's limit, too.
     private static let leastMemory: UInt64 = 6 << 20
 
     private mutating func setMemory(_ texts: LimitOptionTexts) throws(MalformedOption) {

@@ -19,6 +19,12 @@ public struct SandboxOptions: Sendable, Hashable {
     public var seccomp = SeccompChoice.default
     /// Whether set-user-ID programs and file capabilities give nothing more to those who run them.
     public var noNewPrivileges = false
+    /// Device nodes of the host.
+    public var devices: [HostDevice] = []
+    /// The AppArmor profile of the steps.
+    public var appArmor = AppArmorChoice.default
+    /// The SELinux label of the steps; `nil` for that of the caller.
+    public var seLinux: SELinuxLabel?
     /// What the build file may ask for.
     public var entitlements: [Entitlement] = []
     /// What runs the steps in place of swbuild's own sandbox; no part of any key, since it is not what a step is about.
@@ -52,7 +58,7 @@ extension SandboxOptions {
 
     /// Where the steps' cgroups are made; `nil` where nothing asks for them.
     ///
-    /// Making, entering and removing them takes about a fifth of the time of a short step.
+    /// They are not free: entering one waits for the kernel, longer than all else that starts a step on a busy machine.
     func prepareCgroups() throws -> CgroupParent? {
         guard limits != CgroupLimits() || cgroupParent != nil else { return nil }
         return try CgroupParent.prepare(limits, below: cgroupParent)
@@ -67,7 +73,10 @@ extension SandboxOptions {
         if !hosts.isEmpty { fields.append(("hosts", hosts.map(\.description))) }
         if let sharedMemorySize { fields.append(("shared memory", ["\(sharedMemorySize)"])) }
         if !resourceLimits.isEmpty { fields.append(("limits", resourceLimits.map(\.description))) }
+        if !devices.isEmpty { fields.append(("devices", devices.map(\.description))) }
         if noNewPrivileges { fields.append(("no new privileges", ["true"])) }
+        if case .profile(let name) = appArmor { fields.append(("AppArmor profile", [name])) }
+        if let seLinux { fields.append(("SELinux label", [seLinux.context])) }
         if isInsecure {
             fields.append(("security", ["insecure"]))
             return fields
@@ -89,6 +98,7 @@ extension SandboxOptions {
         plan.resourceLimits = resourceLimits
         plan.noNewPrivileges = noNewPrivileges
         plan.isPrivileged = isInsecure
+        plan.labels = labels(isInsecure: isInsecure, on: .host)
         plan.capabilities = isInsecure ? .all : capabilities
         plan.seccomp = isInsecure ? .unconfined : filter
     }

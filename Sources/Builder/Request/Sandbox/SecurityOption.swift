@@ -6,6 +6,10 @@ extension SandboxOptions {
     /// Takes a value of `--security-opt`; a profile's path is taken from `directory` where it is relative.
     /// - Throws: ``MalformedOption``, ``SeccompProfileError``, or `HostFileError`.
     public mutating func addSecurityOption(_ text: String, in directory: String) throws {
+        try addSecurityOption(text, in: directory, on: .host)
+    }
+
+    mutating func addSecurityOption(_ text: String, in directory: String, on machine: SecurityModules) throws {
         func failure(_ expected: String) -> MalformedOption {
             MalformedOption(option: "--security-opt", value: text, expected: expected)
         }
@@ -20,24 +24,23 @@ extension SandboxOptions {
         case ("seccomp", "builtin"), ("seccomp", "default"): seccomp = .default
         case ("seccomp", let path?) where !path.isEmpty:
             seccomp = .profile(try SeccompProfileFile(path: absolute(path, in: directory)))
-        // What these ask for is how every step runs.
-        case ("apparmor", "unconfined"), ("label", "disable"): break
-        case ("apparmor", .some): throw failure("apparmor=unconfined: \(Self.lacking("AppArmor", "apparmor"))")
-        case ("label", .some): throw failure("label=disable: \(Self.lacking("SELinux", "selinux"))")
+        case ("apparmor", let name?) where !name.isEmpty:
+            do { try setAppArmor(name, on: machine) } catch { throw failure("apparmor=unconfined: \(error)") }
+        case ("label", let label?) where !label.isEmpty:
+            do {
+                try setLabel(label, on: machine)
+            } catch .malformed {
+                throw failure("\(UnavailableLabel.malformed)")
+            } catch {
+                throw failure("label=disable: \(error)")
+            }
         default:
             let known = ["seccomp", "no-new-privileges", "apparmor", "label"]
             if let near = suggestion(for: pair[0], among: known), near != pair[0] {
                 throw failure("a known option; did you mean \(near)?")
             }
-            throw failure("seccomp=unconfined, seccomp=FILE, no-new-privileges, apparmor=unconfined or label=disable")
+            throw failure("seccomp=unconfined, seccomp=FILE, no-new-privileges, apparmor=PROFILE or label=type:NAME")
         }
-    }
-
-    /// Why a profile or label of a security module cannot be had.
-    private static func lacking(_ name: String, _ module: String) -> String {
-        let modules = (try? HostFile.read("/sys/kernel/security/lsm", limit: 4096)) ?? []
-        let isThere = modules.split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual(module.utf8) }
-        return isThere ? "swbuild cannot apply another one yet" : "this kernel runs without \(name)"
     }
 
     /// The system call filter of steps that are not insecure, made once for a build.

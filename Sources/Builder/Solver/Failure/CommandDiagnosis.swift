@@ -40,7 +40,7 @@ struct CommandDiagnosis {
         case .execute(let name), .interpreter(let name):
             name.isEmpty ? [] : ((try? fileSystem()).map { explain(command: name, in: $0) } ?? [])
         case .clone, .idMap, .namespace, .operation, .mountSource, .mountPoint, .standardStreams, .credentials,
-            .seccomp, .seccompRule, .workingDirectory, .resourceLimit:
+            .seccomp, .seccompRule, .label, .workingDirectory, .resourceLimit:
             []
         }
     }

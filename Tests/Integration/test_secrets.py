@@ -1,0 +1,138 @@
+"""Secrets and agents: where they come from, and how steps see them."""
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+
+from support import Case, processes_with, wait_until
+
+READ = "FROM busybox\nRUN --mount=type=secret,id=x{} "
+
+
+class Secrets(Case):
+    def test_from_a_command(self):
+        text = READ.format("") + "md5sum < /run/secrets/x > /sum\n"
+        counter = self.directory / "count"
+        script = self.directory / "give me"
+        script.write_text(f"#!/bin/sh\necho run >> {counter}\nprintf 'a, %s\\n\\n' \"$1\"\n")
+        script.chmod(0o755)
+        built = self.build(text, "--secret", f"id=x,cmd='{script}' 'b  c'")
+        self.assertEqual(built.layout.text("/sum")[:32], subprocess.run(
+            ["md5sum"], input=b"a, b  c", capture_output=True).stdout.decode()[:32])
+        self.assertEqual(counter.read_text(), "run\n", "once")
+
+    def test_commands_that_fail(self):
+        text = READ.format("") + "true\n"
+        for command, word in (("false", "status 1"), ("/no/such/program", "no such program"), ("true", "wrote nothing"),
+                              ("sh -c 'echo geheimnis; exit 3'", "status 3")):
+            built = self.build(text, "--secret", f"id=x,type=command,cmd={command}", expect=1)
+            self.assertMentions(built, "the secret `x`", word)
+            self.assertNotIn("geheimnis", built.stderr)
+
+    def test_a_secret_is_in_no_file_of_ours(self):
+        value = "only-in-memory-8642"
+        text = (READ.format("") + "test -s /run/secrets/x\n"
+                + "RUN --mount=type=secret,id=x,env=X test -n \"$X\"\nRUN --mount=type=secret,id=x,env=X exit 7\n")
+        trace = self.directory / "trace.json"
+        built = self.build(text, "--secret", "id=x,env=XVALUE", "--debug", "--trace", trace, env={"XVALUE": value},
+                           expect=7)
+        self.assertNotIn(value, built.stderr + built.stdout + trace.read_text())
+        found = subprocess.run(["grep", "-rl", value, self.state], capture_output=True, text=True)
+        self.assertEqual(found.stdout, "")
+
+    def test_mode_and_owner_and_a_path_of_one_s_own(self):
+        text = READ.format(",mode=0440,uid=5,gid=6,target=/opt/a/b") + "stat -c '%a %u %g' /opt/a/b > /s\n"
+        built = self.build(text, "--secret", "id=x,env=X", env={"X": "some value"})
+        self.assertEqual(built.layout.text("/s"), "440 5 6\n")
+        self.assertNotIn("/opt/a", built.layout.tree)
+
+    def test_a_zero_byte_fits_into_no_variable(self):
+        (self.directory / "x").write_bytes(b"one\0two and more")
+        flags = ("--secret", f"id=x,src={self.directory / 'x'}")
+        self.assertMentions(self.build(READ.format(",env=X") + "true\n", *flags, expect=1), "zero byte")
+        self.build(READ.format("") + "test $(wc -c < /run/secrets/x) = 16\n", *flags)
+
+
+class Agents(Case):
+    """The base images have no ssh: the test's own program speaks to the agent from within the step."""
+
+    def setUp(self):
+        super().setUp()
+        self.key = self.directory / "key"
+        self.tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", self.key)
+
+    def stat(self, options: str, *flags, env=None):
+        text = ("FROM busybox\nUSER 1000\nRUN --mount=type=ssh%s stat -c '%%a %%u %%g %%F' $SSH_AUTH_SOCK > /tmp/s\n"
+                "RUN test ! -e /run/buildkit\n")
+        return self.build(text % options, *flags, env=env)
+
+    def test_the_socket_s_owner_and_mode(self):
+        for options, expected in (("", "600 0 0 socket\n"), (",uid=1000,gid=7,mode=0660", "660 1000 7 socket\n")):
+            self.assertEqual(self.stat(options, "--ssh", f"default={self.key}").layout.text("/tmp/s"), expected)
+
+    def agent(self) -> pathlib.Path:
+        directory = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, directory, True)
+        process = subprocess.Popen(["ssh-agent", "-D", "-a", directory / "agent"], stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_until(lambda: (directory / "agent").exists())
+        self.tool("ssh-add", "-q", self.key, env={"SSH_AUTH_SOCK": str(directory / "agent")})
+        return directory / "agent"
+
+    def speak(self, *flags, env=None) -> list[bytes]:
+        """What an agent answers a step to: a list of its keys, the removal of all keys, an extension."""
+        answers: list[bytes] = []
+        # A step reaches a socket of the host by a mount only; the test's client waits behind a fifo of a cache.
+        text = ("FROM busybox\nRUN --mount=type=ssh --mount=type=cache,id=c,target=/c "
+                "mkfifo /c/wait; echo $SSH_AUTH_SOCK > /c/begun; cat /c/wait; rm /c/*\n")
+        process, _, _ = self.start(text, *flags, "--no-cache", env=env)
+        begun: list[pathlib.Path] = []
+
+        def find() -> bool:
+            begun[:] = self.state.glob("cache-mounts/*/data/begun")
+            return bool(begun and begun[0].read_text()) or process.poll() is not None
+        wait_until(find)
+        self.assertIsNone(process.poll(), process.stderr.read() if process.poll() is not None else "")
+        paths = list(self.state.glob("tmp/*/ssh-*/agent"))
+        own = [path for path in paths if not path.parent.name.startswith("ssh-agent")]
+        for request in (b"\0\0\0\1\x0b", b"\0\0\0\1\x13", b"\0\0\0\1\x0b"):
+            with socket.socket(socket.AF_UNIX) as client:
+                directory = os.open(own[0].parent, os.O_PATH)
+                client.connect(f"/proc/self/fd/{directory}/agent")
+                os.close(directory)
+                client.sendall(request)
+                answers.append(client.recv(4096))
+        threading.Thread(target=(begun[0].parent / "wait").write_text, args=("go",)).start()
+        self.assertEqual(process.wait(60), 0, process.stderr.read())
+        return answers
+
+    def test_a_step_cannot_change_the_agent(self):
+        agent = self.agent()
+        first, removed, again = self.speak("--ssh", f"default={agent}")
+        self.assertIn(b"ssh-ed25519", first)
+        self.assertEqual(removed, b"\0\0\0\1\x05")
+        self.assertEqual(again, first)
+
+    def test_keys_from_files(self):
+        other = self.directory / "other key"
+        self.tool("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", other)
+        other.chmod(0o644)
+        first, _, _ = self.speak("--ssh", f"default={self.key},{other}")
+        self.assertIn(b"ssh-ed25519", first)
+        self.assertIn(b"ecdsa", first)
+        wait_until(lambda: not processes_with(str(self.state)))
+
+    def test_keys_that_cannot_be_had(self):
+        locked = self.directory / "locked"
+        self.tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", locked)
+        text = "FROM busybox\nRUN --mount=type=ssh true\n"
+        self.assertMentions(self.build(text, "--ssh", f"default={locked}", expect=1), "passphrase", str(locked))
+        (self.directory / "none").write_text("no key")
+        built = self.build(text, "--ssh", f"default={self.directory / 'none'}", expect=1)
+        self.assertMentions(built, "no private ssh key")
+        self.assertMentions(self.build(text, "--ssh", "default=/missing", expect=64), "/missing")
+        self.assertMentions(self.build(text.replace("ssh ", "ssh,required ", 1), expect=1), "--ssh default=KEYFILE")
