@@ -82,7 +82,7 @@ class Bundles(Case):
         script = ("grep -E '^(CapEff|CapBnd|Seccomp):' /proc/self/status; "
                   "unshare -U true || echo no namespaces; mount -t tmpfs none /tmp || echo no mounts; "
                   "wc -c < /proc/keys; echo 1 > /proc/sys/kernel/domainname || echo read-only; hostname; "
-                  "chown 5:5 /bin/sh && echo chown; mknod /tmp/n c 1 3 && echo mknod")
+                  "chown 5:5 /bin/sh && echo chown; rm -f /tmp/n; mknod /tmp/n c 1 3 && echo mknod")
         self.write("--user", "0:0", "--entrypoint", "", "--hostname", "box", "test:latest", self.bundle, "/bin/sh", "-c",
                    f"({script}) 2>/dev/null")
         for runtime in RUNTIMES:

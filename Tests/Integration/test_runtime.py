@@ -20,7 +20,7 @@ RUN --mount=type=bind,from=other,source=/data,target=/m --mount=type=bind,target
 RUN --mount=type=cache,target=/c echo cached > /c/file
 RUN --mount=type=cache,target=/c,ro cp /c/file /from-cache
 RUN --mount=type=tmpfs,target=/t,size=1m --mount=type=tmpfs,target=/dev/shm,size=2m df -k /t /dev/shm > /sizes
-RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S,target=/s cat /run/secrets/s > /secret; echo $S >> /secret
+RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S,target=/s md5sum < /run/secrets/s > /secret; echo $S | md5sum >> /secret
 RUN <<EOF
 #!/bin/sh
 echo script > /script
