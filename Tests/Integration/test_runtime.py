@@ -19,7 +19,7 @@ USER root
 RUN --mount=type=bind,from=other,source=/data,target=/m --mount=type=bind,target=/context cp /m/file /context/file /opt
 RUN --mount=type=cache,target=/c echo cached > /c/file
 RUN --mount=type=cache,target=/c,ro cp /c/file /from-cache
-RUN --mount=type=tmpfs,target=/t,size=1m --mount=type=tmpfs,target=/dev/shm,size=2m df -k /t /dev/shm > /sizes
+RUN --mount=type=tmpfs,target=/t,size=1m --mount=type=tmpfs,target=/dev/shm,size=2m df -k /t /dev/shm | awk '{print $2, $6}' > /sizes
 RUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S,target=/s md5sum < /run/secrets/s > /secret; echo $S | md5sum >> /secret
 RUN <<EOF
 #!/bin/sh
