@@ -5,6 +5,8 @@ import Testing
 
 @testable import Store
 
+private let key = String(repeating: "0a", count: 32)
+
 @Suite struct CacheMountTests {
     let scratch: StoreScratch
     let store: Store
@@ -82,8 +84,6 @@ import Testing
             try store.exportCacheMounts(ids: ["x"], to: -1, compression: .none)
         }
     }
-
-    private static let key = String(repeating: "0a", count: 32)
 
     @Test(arguments: [
         ["other/id", "other/data/"], ["\(key)/id"], ["\(key)/id", "\(key)/data"], ["\(key)/id/", "\(key)/data/"],

@@ -18,8 +18,9 @@ import Testing
         private let listener: OwnedDescriptor
 
         init(at path: String) throws {
-            socket = try UnixSocket(path: path)
-            listener = try #require(socket.listen(backlog: 4))
+            let socket = try UnixSocket(path: path)
+            let listener = try #require(socket.listen(backlog: 4))
+            (self.socket, self.listener) = (socket, listener)
             let raw = listener.raw
             #expect(fcntl(raw, F_SETFL, 0) == 0)
             let code = startThread {
@@ -79,7 +80,7 @@ import Testing
 
     @Test func theOptionTakesAnAgentASocketOrKeys() throws {
         let echo = try Echo(at: path("agent"))
-        withExtendedLifetime(echo) {}
+        defer { withExtendedLifetime(echo) {} }
         for name in ["one", "two"] { try scratch.write("key", to: name) }
         var request = BuildRequest()
         try request.addAgent("default", own: "/own", in: scratch.path)

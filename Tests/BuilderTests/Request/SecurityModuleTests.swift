@@ -17,25 +17,9 @@ import Testing
 
     /// Reads a sysfs made of these files.
     private func machine(_ files: [(path: String, text: String)]) throws -> SecurityModules {
-        var name = Array("/tmp/swbuild-sysfs-XXXXXX".utf8CString)
-        let root = try #require(
-            name.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress).map { String(cString: $0) } }
-        )
-        var made = [root]
-        defer { for path in made.reversed() where remove(path) != 0 { Issue.record("cannot remove \(path)") } }
-        for file in files {
-            let components = file.path.split(separator: "/")
-            for count in 1..<components.count {
-                let directory = root + "/" + components.prefix(count).joined(separator: "/")
-                if mkdir(directory, 0o755) == 0 { made.append(directory) }
-            }
-            let path = "\(root)/\(file.path)"
-            let stream = try #require(fopen(path, "w"))
-            fputs(file.text, stream)
-            fclose(stream)
-            made.append(path)
-        }
-        return SecurityModules(sysfs: root)
+        let scratch = try Scratch()
+        for file in files { try scratch.write(file.text, to: file.path) }
+        return SecurityModules(sysfs: scratch.path)
     }
 
     @Test func readsWhatTheKernelSays() throws {

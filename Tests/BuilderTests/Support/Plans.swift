@@ -64,7 +64,7 @@ extension BuildPlan {
         result.history.compactMap { item in
             switch item {
             case .inherited: nil
-            case .metadata(let text): "[\(text)]"
+            case .metadata(let text, _): "[\(text)]"
             case .layer(_, let text): text
             }
         }
