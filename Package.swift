@@ -57,7 +57,8 @@ let package = Package(
         + room("Registry", ["OCI", "CShims"])
         + room(
             "Builder",
-            ["BuildFileParser", "OCI", "LayerDiff", "Exec", "Store", "Registry", collections, logging, system]
+            ["BuildFileParser", "OCI", "LayerDiff", "Exec", "Store", "Registry", collections, logging, system],
+            fixtures: ["Fixtures"]
         )
         + [
             .executableTarget(

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -26,7 +27,7 @@ enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
 
 _Noreturn static void become_init(const struct swb_plan *plan);
 
-int swb_spawn(const struct swb_plan *plan, pid_t *pid, int *pidfd) {
+int swb_spawn(const struct swb_plan *plan, int *pid, int *pidfd) {
     // glibc's own functions leave two signals of its own out of the mask: ask the kernel.
     uint64_t everything = ~(uint64_t)0, previous = 0;
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &previous, KERNEL_SIGNAL_SET_SIZE) != 0) return errno;
@@ -45,11 +46,11 @@ int swb_spawn(const struct swb_plan *plan, pid_t *pid, int *pidfd) {
     int error = child < 0 ? errno : 0;
 
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &previous, NULL, KERNEL_SIGNAL_SET_SIZE);
-    if (error == 0) *pid = (pid_t)child;
+    if (error == 0) *pid = (int)child;
     return error;
 }
 
-int swb_pidfd_open(pid_t pid) {
+int swb_pidfd_open(int pid) {
     long fd = syscall(SYS_pidfd_open, pid, 0);
     return fd < 0 ? -errno : (int)fd;
 }
@@ -87,7 +88,12 @@ char *swb_own_arguments(int count, size_t *length) {
     return start;
 }
 
-void swb_reset_signals(void) {
+static void set_signal_mask(uint64_t blocked) {
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNAL_SET_SIZE);
+}
+
+/// Signals that are to be passed on stay blocked: those that come before the command is there wait for it.
+static void reset_signals(bool blocks) {
     struct {
         void *handler;
         unsigned long flags;
@@ -97,8 +103,11 @@ void swb_reset_signals(void) {
     for (int number = 1; number <= SIGNAL_COUNT; number++) {
         (void)syscall(SYS_rt_sigaction, number, &by_default, NULL, KERNEL_SIGNAL_SET_SIZE);
     }
-    uint64_t none = 0;
-    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNAL_SET_SIZE);
+    set_signal_mask(blocks ? ~(uint64_t)0 : 0);
+}
+
+void swb_reset_signals(void) {
+    reset_signals(false);
 }
 
 static void close_between(int first, int last) {
@@ -166,7 +175,7 @@ static int64_t monotonic_now(void) {
 }
 
 /// Starts the command and stays as its reaper.
-_Noreturn static void run_command(const struct swb_plan *plan, const struct swb_setup *setup, int standard_input) {
+_Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
     struct swb_report failure = {.stage = SWB_STAGE_NAMESPACE};
     // The command's program does not begin before this process has nothing more to hide.
     int gate[2];
@@ -176,13 +185,14 @@ _Noreturn static void run_command(const struct swb_plan *plan, const struct swb_
     }
     swb_name_descriptors(plan, setup, gate[0]);
     // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
-    // side neither returns nor writes to anything that is used below.
+    // side does not return, and writes to nothing that is used below but the compromises of the set-up.
     pid_t command = vfork();
     if (command < 0) {
         failure.error = errno;
         swb_fail(plan, failure);
     }
     if (command == 0) {
+        if (setup->forwards_signals) set_signal_mask(0);
         swb_become_command(
             plan, setup, (struct swb_streams){.standard_input = standard_input, .gate = gate[0]}
         );
@@ -203,7 +213,7 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
     error = hide_memory(plan);
     if (error == 0 && plan->network >= 0 && syscall(SYS_setns, plan->network, CLONE_NEWNET) != 0) error = errno;
     // A namespace made by clone3 would have the cgroup of the parent as its root.
-    if (error == 0 && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
+    if (error == 0 && !plan->keeps_cgroup_view && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
 
     for (uint32_t i = 0; i < plan->operation_count; i++) {
@@ -222,7 +232,7 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
 }
 
 /// The step's own /dev/null. Where a mount of the build file covers it, the end of a pipe that says nothing either.
-static int open_standard_input(void) {
+static int open_nothing(void) {
     struct stat status;
     // What is there instead may be a FIFO, to wait at for ever.
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -234,12 +244,17 @@ static int open_standard_input(void) {
     return ends[0];
 }
 
+static int open_standard_input(const struct swb_plan *plan, const struct swb_setup *setup) {
+    if (plan->terminal >= 0) return swb_open_terminal(setup, plan->terminal, plan->uid);
+    return plan->standard_input >= 0 ? plan->standard_input : open_nothing();
+}
+
 static void become_init(const struct swb_plan *plan) {
-    swb_reset_signals();
+    reset_signals(plan->forwards_signals != 0);
     die_with_parent(plan->parent);
     (void)setsid();
     int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
-        plan->supervisor};
+        plan->supervisor, plan->standard_input, plan->terminal};
     swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {
@@ -250,8 +265,9 @@ static void become_init(const struct swb_plan *plan) {
     (void)umask(0);
 
     struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
+    setup.forwards_signals = plan->forwards_signals != 0;
     set_up(plan, &setup);
-    int standard_input = open_standard_input();
+    int standard_input = open_standard_input(plan, &setup);
     if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
     run_command(plan, &setup, standard_input);
 }

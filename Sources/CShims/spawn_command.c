@@ -25,18 +25,24 @@ void swb_fail(const struct swb_plan *plan, struct swb_report report) {
 }
 
 static int redirect_streams(const struct swb_plan *plan, int standard_input) {
-    if (dup2(standard_input, 0) < 0 || dup2(plan->standard_output, 1) < 0 || dup2(plan->standard_error, 2) < 0) {
-        return errno;
-    }
+    bool terminal = plan->terminal >= 0;
+    int output = terminal ? standard_input : plan->standard_output;
+    int error = terminal ? standard_input : plan->standard_error;
+    if (dup2(standard_input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0) return errno;
+    int taken = terminal ? swb_take_terminal() : 0;
+    if (taken != 0) return taken;
     // Whatever else is open closes at execve.
     return syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0 ? 0 : errno;
 }
 
 /// A session keyring of its own: the caller's keys are not the step's.
-static int leave_keyring(void) {
+static int leave_keyring(struct swb_setup *setup) {
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0) return 0;
     // No keyrings in this kernel, or a filter around this program that keeps them from the step as well.
-    return errno == ENOSYS || errno == EPERM ? 0 : errno;
+    if (errno == ENOSYS) return 0;
+    if (errno != EPERM) return errno;
+    setup->compromises |= SWB_COMPROMISE_KEYRING;
+    return 0;
 }
 
 static int drop_bounding_set(uint64_t kept) {
@@ -99,9 +105,9 @@ static int install_filter(const struct swb_plan *plan) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
 }
 
-int swb_drop_capabilities(void) {
-    int error = drop_bounding_set(0);
-    return error != 0 ? error : set_capabilities(0);
+int swb_drop_capabilities(uint64_t kept) {
+    int error = drop_bounding_set(kept);
+    return error != 0 ? error : set_capabilities(kept);
 }
 
 /// The descriptors that the stub needs, and closes itself.
@@ -112,7 +118,7 @@ static int keep_for_stub(const struct swb_plan *plan, const struct swb_setup *se
 }
 
 void swb_become_command(
-    const struct swb_plan *plan, const struct swb_setup *setup, struct swb_streams streams
+    const struct swb_plan *plan, struct swb_setup *setup, struct swb_streams streams
 ) {
     struct swb_report report = {.stage = SWB_STAGE_STREAMS};
     (void)setsid();
@@ -127,7 +133,7 @@ void swb_become_command(
     }
     set_limits(plan);
     report.stage = SWB_STAGE_CREDENTIALS;
-    if ((report.error = leave_keyring()) != 0) swb_fail(plan, report);
+    if ((report.error = leave_keyring(setup)) != 0) swb_fail(plan, report);
     if ((report.error = set_identity(plan)) != 0) swb_fail(plan, report);
 
     report.stage = SWB_STAGE_SECCOMP;

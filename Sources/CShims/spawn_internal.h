@@ -4,6 +4,7 @@
 #include "cshims_spawn.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 // Everything declared here runs in the child of a program with many threads, before execve: async-signal-safe calls only.
 // Functions that return int return 0 or an errno, unless they return a descriptor: then it is that or a negative errno.
@@ -18,6 +19,8 @@ struct swb_setup {
     int stub;               // the program that executes the step's; -1 until SWB_CHANGE_ROOT
     uint32_t index;         // of the running operation: names what it puts into the staging area
     int32_t detail;
+    uint32_t compromises;   // enum swb_compromise, any of them
+    bool forwards_signals;  // PID 1 passes signals that it gets on to the command
 };
 
 // spawn_paths.c
@@ -51,6 +54,14 @@ int swb_change_root(struct swb_setup *setup);
 // spawn_operations.c
 int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 
+// spawn_runtime.c
+int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation *operation);
+
+// spawn_terminal.c
+/// A new terminal of the step's own, for a user; its master goes through a socket. Its other end, or a negative errno.
+int swb_open_terminal(const struct swb_setup *setup, int socket, uid_t uid);
+/// Makes the terminal that is descriptor 0 the one that controls this session.
+int swb_take_terminal(void);
 // spawn.c
 /// Every signal at its default, none blocked: an ignored signal would stay ignored through execve.
 void swb_reset_signals(void);
@@ -78,10 +89,10 @@ struct swb_streams {
 };
 /// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
 _Noreturn void swb_become_command(
-    const struct swb_plan *plan, const struct swb_setup *setup, struct swb_streams streams
+    const struct swb_plan *plan, struct swb_setup *setup, struct swb_streams streams
 );
-/// Gives all capabilities up, for good.
-int swb_drop_capabilities(void);
+/// Gives all capabilities but some up, for good.
+int swb_drop_capabilities(uint64_t kept);
 /// Reports a failure to the parent and ends the process.
 _Noreturn void swb_fail(const struct swb_plan *plan, struct swb_report report);
 

@@ -40,6 +40,7 @@ static int mount_file_system(struct swb_setup *setup, const struct swb_operation
     int mount = swb_new_file_system(operation);
     if (mount == -EPERM && operation->relative != NULL) {
         mount = swb_clone_mount(AT_FDCWD, operation->relative, operation->attributes, true);
+        setup->compromises |= SWB_COMPROMISE_SYSFS;
     }
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
@@ -183,6 +184,14 @@ static int file(struct swb_setup *setup, const struct swb_operation *operation) 
     return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
 
+static int staged_file(struct swb_setup *setup, const struct swb_operation *operation) {
+    int fd = openat(setup->staging, operation->relative, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0) return errno;
+    int error = write_file(operation, fd);
+    close(fd);
+    return error;
+}
+
 static int working_directory(struct swb_setup *setup, const struct swb_operation *operation) {
     int fd = swb_open_working_directory(setup, operation->target);
     if (fd < 0) return -fd;
@@ -206,6 +215,8 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     case SWB_FILE: return file(setup, operation);
     case SWB_CHANGE_ROOT: return swb_change_root(setup);
     case SWB_WORKING_DIRECTORY: return working_directory(setup, operation);
+    case SWB_STAGED_FILE: return staged_file(setup, operation);
+    case SWB_RUNTIME_BUNDLE: return swb_make_runtime_bundle(setup, operation);
     }
     return ENOSYS;
 }

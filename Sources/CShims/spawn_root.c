@@ -29,6 +29,7 @@ static int make_staging_area(struct swb_setup *setup, int work) {
         tmpfs.list = options;
         tmpfs.list_count = 4;
         mount = swb_new_file_system(&tmpfs);
+        setup->compromises |= SWB_COMPROMISE_SWAP;
     }
     if (mount < 0) return -mount;
     setup->staging = fcntl(mount, F_DUPFD_CLOEXEC, 3);
@@ -87,7 +88,11 @@ int swb_change_root(struct swb_setup *setup) {
     setup->staging = -1;
     if (fchdir(setup->root) != 0) return errno;
     // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and is taken off.
-    if (syscall(SYS_pivot_root, ".", ".") != 0) return errno == EINVAL ? move_over_root() : errno;
+    if (syscall(SYS_pivot_root, ".", ".") != 0) {
+        if (errno != EINVAL) return errno;
+        setup->compromises |= SWB_COMPROMISE_ROOT;
+        return move_over_root();
+    }
     if (syscall(SYS_umount2, ".", MNT_DETACH) != 0) return errno;
     return chdir("/") == 0 ? 0 : errno;
 }

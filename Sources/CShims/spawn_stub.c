@@ -14,8 +14,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -145,14 +147,37 @@ STUB static void stub_execute(char **candidates, long count, long report_fd, cha
     stub_send(report_fd, &report);
 }
 
+/// Waits for a signal, and passes it on if it does not say that a process has ended. All are blocked: so none is lost,
+/// and none is ignored because this is PID 1.
+STUB static void stub_forward(long command) {
+    uint64_t everything = ~(uint64_t)0;
+    long number = call(SYS_rt_sigtimedwait, (long)&everything, 0, 0, sizeof everything);
+    if (number > 0 && number != SIGCHLD) (void)call(SYS_kill, command, number, 0, 0);
+}
+
+/// What the reaper is told.
+struct reaping {
+    long command;
+    long report;
+    long began;
+    long compromises;
+    long forwards; // 0 or 1: signals are passed on
+};
+
 /// Waits for the command, reaping every orphan on the way, and reports how it ended.
-STUB static void stub_reap(long command, long report_fd, long began) {
+STUB static void stub_reap(const struct reaping *told) {
+    long command = told->command, report_fd = told->report;
     volatile struct swb_report report;
     stub_clear(&report);
-    report.began = began;
+    report.began = told->began;
+    report.compromises = (uint32_t)told->compromises;
     for (;;) {
         int status = 0;
-        long ended = call(SYS_wait4, -1, (long)&status, __WALL, 0);
+        long ended = call(SYS_wait4, -1, (long)&status, told->forwards != 0 ? __WALL | WNOHANG : __WALL, 0);
+        if (ended == 0) {
+            stub_forward(command);
+            continue;
+        }
         if (ended == command) {
             struct timespec now;
             (void)call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0);
@@ -173,16 +198,23 @@ STUB static void stub_reap(long command, long report_fd, long began) {
 
 /// As the kernel starts a program: the number of arguments, the arguments, NULL, the environment, NULL.
 ///
-/// "init", PID, DESCRIPTOR, TIME: reaps. "CANDIDATES,DESCRIPTOR,GATE,LABELS,PROC", labels, candidates, arguments: executes
+/// "init", PID, DESCRIPTOR, TIME, COMPROMISES, FORWARDS: reaps. "CANDIDATES,DESCRIPTOR,GATE,LABELS,PROC", labels, candidates, arguments: executes
 /// when the gate is closed.
 STUB _Noreturn void swb_stub_main(char **stack) {
     long count = (long)stack[0];
     char **arguments = stack + 1;
     const char *mode = count > 0 ? arguments[0] : NULL;
-    if (mode != NULL && count == 4 && mode[0] == 'i') {
+    if (mode != NULL && count == 6 && mode[0] == 'i') {
         (void)call(SYS_prctl, PR_SET_NAME, (long)mode, 0, 0);
         const char *pid = arguments[1], *report_fd = arguments[2], *began = arguments[3];
-        stub_reap(number_in(&pid), number_in(&report_fd), number_in(&began));
+        const char *compromises = arguments[4], *forwards = arguments[5];
+        struct reaping told;
+        told.command = number_in(&pid);
+        told.report = number_in(&report_fd);
+        told.began = number_in(&began);
+        told.compromises = number_in(&compromises);
+        told.forwards = number_in(&forwards);
+        stub_reap(&told);
         (void)call(SYS_exit_group, 0, 0, 0, 0);
     }
     if (mode != NULL && mode[0] >= '1' && mode[0] <= '9') {
@@ -264,10 +296,10 @@ int swb_make_stub(int directory) {
 }
 
 /// What PID 1 does from now on, and nothing else, whoever may make it do what.
-static int confine_init(void) {
+static int confine_init(bool forwards_signals) {
     static const uint16_t allowed[] = {
         SYS_execveat, SYS_wait4, SYS_write, SYS_clock_gettime, SYS_getrusage, SYS_prctl, SYS_exit_group, SYS_exit,
-        SYS_rt_sigreturn, SYS_restart_syscall,
+        SYS_rt_sigreturn, SYS_restart_syscall, SYS_rt_sigtimedwait, SYS_kill,
     };
     enum { COUNT = sizeof allowed / sizeof allowed[0], FIRST = 3, REFUSE = FIRST + COUNT, ALLOW = REFUSE + 1 };
     struct sock_filter filter[ALLOW + 1] = {
@@ -280,7 +312,7 @@ static int confine_init(void) {
     }
     filter[REFUSE] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
     filter[ALLOW] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    int error = swb_drop_capabilities();
+    int error = swb_drop_capabilities(forwards_signals ? (uint64_t)1 << CAP_KILL : 0);
     if (error != 0) return error;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
     struct sock_fprog program = {.len = ALLOW + 1, .filter = filter};
@@ -301,15 +333,17 @@ static char *append_number(char *end, uint64_t number, char separator) {
 }
 
 int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, int64_t began) {
-    char pid[24], descriptor[24], time[24];
+    char pid[24], descriptor[24], time[24], compromises[24], forwards[24];
     (void)append_number(pid, (uint64_t)command, '\0');
     (void)append_number(descriptor, (uint64_t)report, '\0');
     (void)append_number(time, (uint64_t)began, '\0');
+    (void)append_number(compromises, setup->compromises, '\0');
+    (void)append_number(forwards, setup->forwards_signals ? 1 : 0, '\0');
     static const char title[] = "init";
-    char *const arguments[] = {(char *)title, pid, descriptor, time, NULL};
+    char *const arguments[] = {(char *)title, pid, descriptor, time, compromises, forwards, NULL};
     char *const environment[] = {NULL};
     if (fcntl(report, F_SETFD, 0) != 0) return errno;
-    int error = confine_init();
+    int error = confine_init(setup->forwards_signals);
     if (error != 0) return error;
     (void)syscall(SYS_execveat, setup->stub, "", arguments, environment, AT_EMPTY_PATH);
     return errno;

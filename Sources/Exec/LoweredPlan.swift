@@ -13,7 +13,8 @@ final class LoweredPlan {
     private(set) var lowered: swb_plan
 
     /// Lays a plan out in memory.
-    init(_ plan: SandboxPlan, supervised asking: CallFilter? = nil) throws(SandboxError) {
+    init(_ described: SandboxPlan, supervised asking: CallFilter? = nil) throws(SandboxError) {
+        let plan = described.launchingRuntime
         guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
@@ -63,7 +64,11 @@ final class LoweredPlan {
             network: plan.network.namespace?.descriptor.number ?? -1,
             supervisor: -1,
             own_arguments: nil,
-            own_arguments_length: 0
+            own_arguments_length: 0,
+            keeps_cgroup_view: plan.runtime == nil ? 0 : 1,
+            forwards_signals: plan.standardInput == .empty ? 0 : 1,
+            standard_input: -1,
+            terminal: -1
         )
         lowered.own_arguments = swb_own_arguments(CommandLine.argc, &lowered.own_arguments_length)
         if arena.hasTruncatedText {
@@ -159,7 +164,7 @@ extension Operation {
         case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
         case .mount(let mount): mount.target
         case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
-        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot: "/"
+        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot, .stagedFile, .runtimeBundle: "/"
         }
     }
 }

@@ -29,6 +29,16 @@ extension Operation {
             return lowered
         case .mount(let mount): return mount.lowered(in: arena)
         case .workingDirectory(let path): return swb_operation(kind: SWB_WORKING_DIRECTORY, target: path, in: arena)
+        case .stagedFile(let file):
+            var lowered = swb_operation(kind: SWB_STAGED_FILE)
+            lowered.relative = UnsafePointer(arena.string(file.name))
+            lowered.setData(file.contents, in: arena)
+            (lowered.mode, lowered.uid, lowered.gid) = (file.mode, file.uid, file.gid)
+            return lowered
+        case .runtimeBundle(let configuration):
+            var lowered = swb_operation(kind: SWB_RUNTIME_BUNDLE)
+            lowered.setData(configuration, in: arena)
+            return lowered
         }
     }
 

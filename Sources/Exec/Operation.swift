@@ -12,6 +12,8 @@ enum Operation: Sendable, Hashable {
     case mount(SandboxPlan.Mount)
     case changeRoot
     case workingDirectory(String)
+    case stagedFile(SandboxPlan.Runtime.File)
+    case runtimeBundle(configuration: [UInt8])
 }
 
 extension Operation {
@@ -70,6 +72,8 @@ extension Operation: CustomStringConvertible {
         case .mount(let mount): mount.description
         case .changeRoot: "change to the step's root"
         case .workingDirectory(let path): "enter \(path)"
+        case .stagedFile(let file): "write \(file.name) for the runtime"
+        case .runtimeBundle: "make the bundle for the runtime"
         }
     }
 }

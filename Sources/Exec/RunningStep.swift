@@ -5,15 +5,17 @@ import SystemPackage
 /// A step that was started and has not been waited for: its PID 1, and this program's ends of its pipes.
 struct RunningStep: ~Copyable {
     private let process: pid_t
-    private let processDescriptor: Descriptor
-    private let readers: Readers
+    let processDescriptor: Descriptor
+    let readers: Readers
+    /// Where the step's input goes; none where it has no input.
+    let input: InputEnd
     /// The cgroup version 2 that the step is in, or none.
     private let cgroup: Descriptor
-    private let listener: CallListener?
+    let listener: CallListener?
     private var isReaped = false
 
     /// This program's ends of the step's pipes.
-    private struct Readers: ~Copyable {
+    struct Readers: ~Copyable {
         let standardOutput: Descriptor
         let standardError: Descriptor
         let reports: Descriptor
@@ -46,12 +48,14 @@ extension RunningStep {
         let error = try pipe()
         let report = try pipe()
         let gate = try pipe()
-        try give(output.writer, to: plan.plan)
-        try give(error.writer, to: plan.plan)
+        try give(output.writer.number, to: plan.plan)
+        try give(error.writer.number, to: plan.plan)
         // Set before the child has it: it waits at the gate.
         _ = fcntl(gate.reader.number, F_SETFL, 0)
         let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
+        let input = try attempt(.standardStreams) { () throws(Errno) in try InputEnds(plan.plan.standardInput) }
+        if let stepEnd = input.pipe { try give(stepEnd, to: plan.plan) }
         let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
 
         var lowered = plan.lowered
@@ -62,6 +66,8 @@ extension RunningStep {
         let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
         lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
+        lowered.standard_input = input.pipe ?? -1
+        lowered.terminal = input.socket ?? -1
         lowered.supervisor = channel.remote.number
         var process: pid_t = -1
         var descriptor: CInt = -1
@@ -75,6 +81,7 @@ extension RunningStep {
                 standardError: error.reader,
                 reports: report.reader
             ),
+            input: input.takeOwn(),
             cgroup: cgroup,
             listener: channel.listener
         )
@@ -105,11 +112,11 @@ extension RunningStep {
     }
 
     /// Makes a pipe the user's own, who could not open `/dev/stdout` otherwise.
-    private static func give(_ writer: borrowing Descriptor, to plan: SandboxPlan) throws(SandboxError) {
+    private static func give(_ end: CInt, to plan: SandboxPlan) throws(SandboxError) {
         let user = plan.idMaps?.users.outside(plan.credentials.uid) ?? plan.credentials.uid
         let group = plan.idMaps?.groups.outside(plan.credentials.gid) ?? plan.credentials.gid
         guard user != geteuid() || group != getegid() else { return }
-        guard fchown(writer.number, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
+        guard fchown(end, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
     }
 
     /// Puts the child into its cgroups, writes its id maps, and lets it go on.
@@ -134,12 +141,12 @@ extension RunningStep {
 // MARK: - Following
 
 extension RunningStep {
-    private static let bufferSize = 1 << 16
+    static let bufferSize = 1 << 16
 
     /// What is taken from a pipe at most once the step has ended: more than a pipe can hold.
     ///
     /// Only somebody outside of the step, to whom it handed the pipe, could still be writing.
-    private static let drainLimit = 1 << 22
+    static let drainLimit = 1 << 22
 
     /// Hands on what the step writes until its last process has ended.
     borrowing func follow(
@@ -186,7 +193,7 @@ extension RunningStep {
     }
 
     /// How many bytes came, 0 at the end of the stream (or when it cannot be read), nil when there is nothing now.
-    private static func read(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    static func read(_ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
         if count >= 0 { return count }
         return errno == EAGAIN || errno == EINTR ? nil : 0
@@ -215,6 +222,7 @@ extension RunningStep {
             systemTime: UInt64(clamping: report.system_microseconds),
             peakMemory: UInt64(clamping: report.peak_bytes)
         )
+        outcome.compromises = Compromises(rawValue: report.compromises)
         let (began, ended) = (UInt64(clamping: report.began), UInt64(clamping: report.ended))
         if began > 0, ended >= began { outcome.period = began..<ended }
         return outcome

@@ -3,6 +3,7 @@ import Glibc
 extension SandboxPlan {
     /// The operations that set this plan's sandbox up.
     var operations: [Operation] {
+        if let runtime { return operations(for: runtime) }
         var operations: [Operation] = [.privateMounts, .hostname(hostname)]
         if network.isNew { operations.append(.loopbackUp) }
         var root = root
@@ -21,7 +22,7 @@ extension SandboxPlan {
     }
 
     /// The kernel's file systems, as a container has them (runtime-spec, config-linux.md, "Default Filesystems").
-    private var fileSystems: [Operation.FileSystem] {
+    var fileSystems: [Operation.FileSystem] {
         // Group 5 is "tty" by convention; where it is not mapped, terminals belong to the group that opens them.
         let hasTerminalGroup = (idMaps ?? availableIDs).map { $0.groups.outside(5) != nil } ?? true
         let terminals: [Operation.FileSystem.Option] = [
@@ -75,7 +76,7 @@ extension SandboxPlan {
 
     /// What a privileged step has besides, as BuildKit's insecure mode has it: the kernel's log, file systems and
     /// character devices in user space, virtual machines, tunnels, and loop devices.
-    private static let privilegedDevices: [Operation.Device] =
+    static let privilegedDevices: [Operation.Device] =
         [
             .init(name: "kmsg", major: 1, minor: 11),
             .init(name: "cuse", major: 10, minor: 203),
@@ -93,16 +94,17 @@ extension SandboxPlan {
     /// What says too much about the machine, or lets one do too much to it.
     ///
     /// The same as in Docker's containers.
-    private static let maskedPaths = [
+    public static let maskedPaths = [
         "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
         "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
         "/sys/firmware",
     ]
 
     /// How often each processor was too hot, where the machine tells: that says what others compute.
-    private static let throttlePaths: [String] = (0..<max(0, sysconf(CInt(_SC_NPROCESSORS_CONF))))
+    static let throttlePaths: [String] = (0..<max(0, sysconf(CInt(_SC_NPROCESSORS_CONF))))
         .map { number -> String in "/sys/devices/system/cpu/cpu\(number)/thermal_throttle" }
         .filter { access($0, F_OK) == 0 }
 
-    private static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+    /// What stays visible, but cannot be written to, as in Docker's containers.
+    public static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 }

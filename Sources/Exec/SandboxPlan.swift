@@ -69,6 +69,12 @@ public struct SandboxPlan: Sendable, Hashable {
     /// Capabilities and system calls are a matter of their own.
     public var isPrivileged = false
 
+    /// What the command can read from its standard input, and whether it has a terminal.
+    public var standardInput = StandardInput.empty
+
+    /// Another program that confines and runs the command in place of this one.
+    public var runtime: Runtime?
+
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
 

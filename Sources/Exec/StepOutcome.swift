@@ -37,6 +37,9 @@ public struct StepOutcome: Sendable, Hashable {
     /// When the command ran, in nanoseconds of the monotonic clock; `nil` where that is not known.
     public var period: Range<UInt64>?
 
+    /// What was done in a weaker way than it would have been, had the kernel allowed it.
+    public var compromises: Compromises = []
+
     /// An outcome; without figures where they are not known.
     public init(status: ExitStatus, userTime: UInt64 = 0, systemTime: UInt64 = 0, peakMemory: UInt64 = 0) {
         self.status = status

@@ -13,7 +13,7 @@ enum Signals {
         return 128 + (signal == 0 ? SIGINT : signal)
     }
 
-    private static let caught = [SIGINT, SIGTERM, SIGHUP]
+    private static let caught = [SIGINT, SIGTERM, SIGHUP, SIGWINCH]
 
     private static func set() -> sigset_t {
         var set = sigset_t()
@@ -39,6 +39,14 @@ enum Signals {
         build.withLock { $0 = cancellation }
     }
 
+    /// What signals are passed on to; without it, they end the program.
+    private static let relay = Mutex<SignalRelay?>(nil)
+
+    /// From now on signals are passed on, and none ends the program.
+    static func passOn(to relay: SignalRelay) {
+        self.relay.withLock { $0 = relay }
+    }
+
     /// Waits for the signals on a thread of its own.
     static func watch() {
         var thread = pthread_t()
@@ -57,12 +65,20 @@ enum Signals {
     private static func waitAndEnd() {
         var set = set()
         var signal: Int32 = 0
-        sigwait(&set, &signal)
+        while true {
+            sigwait(&set, &signal)
+            if let relay = relay.withLock({ $0 }) {
+                relay.send(signal)
+            } else if signal != SIGWINCH {
+                break
+            }
+        }
         received.store(signal, ordering: .relaxed)
         if let cancellation = build.withLock({ $0 }) {
             cancellation.cancel()
             // What cannot be stopped in the middle gets this long; a second interrupt ends it before.
             var patience = timespec(tv_sec: 5, tv_nsec: 0)
+            sigdelset(&set, SIGWINCH)
             // The end of a step's process interrupts the wait as well.
             while sigtimedwait(&set, nil, &patience) < 0, errno == EINTR {}
         }

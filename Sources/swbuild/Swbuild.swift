@@ -33,8 +33,8 @@ struct Swbuild: AsyncParsableCommand {
             """,
         subcommands: [
             BuildCommand.self, CheckCommand.self, ContextCommand.self, ImagesCommand.self, InspectCommand.self,
-            HistoryCommand.self, RemoveCommand.self, PruneCommand.self, DiskUsageCommand.self, CacheCommand.self,
-            VersionCommand.self,
+            HistoryCommand.self, RunCommand.self, BundleCommand.self, DoctorCommand.self, RemoveCommand.self,
+            PruneCommand.self, DiskUsageCommand.self, CacheCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: BuildCommand.self
     )

@@ -111,12 +111,7 @@ struct Exporter {
     // MARK: Root file systems
 
     private func rootEntries() throws -> [LayerEntry] {
-        let stack = try store.stack(image.chain)
-        return try stack.flattened().map { flat in
-            guard case .file = flat.entry.kind else { return LayerEntry(entry: flat.entry, content: .none) }
-            let directory = try stack.directory(ofLayer: flat.found.layer)
-            return LayerEntry(entry: flat.entry, content: .file(directory, flat.found.contentPath))
-        }
+        try store.stack(image.chain).flattenedEntries()
     }
 
     private func writeTree(_ path: String) throws {

@@ -45,20 +45,14 @@ struct MountBuilder {
 
     /// Files that every step sees and no layer has.
     private mutating func addHostFiles(_ step: RunStep) {
-        let hosts =
-            "127.0.0.1\tlocalhost \(step.hostname)\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-            + runner.environment.sandbox.hosts.map(\.line).joined()
-        let resolver = (try? HostFile.read("/etc/resolv.conf", limit: 1 << 16)) ?? []
-        let files: [(String, [UInt8])] = [
-            ("/etc/hosts", Array(hosts.utf8)), ("/etc/hostname", Array("\(step.hostname)\n".utf8)),
-            ("/etc/resolv.conf", runner.environment.networks.resolverFile(resolver, for: step.network)),
-        ]
-        for (target, contents) in files {
-            place(
-                .file(contents: contents, mode: 0o644, uid: 0, gid: 0, readOnly: false),
-                at: target,
-                isDirectory: false
-            )
+        let networks = runner.environment.networks
+        let files = HostFiles.mounts(
+            hostname: step.hostname,
+            hosts: runner.environment.sandbox.hosts,
+            resolver: networks.resolverFile(HostFiles.resolver, for: step.network)
+        )
+        for (mount, isDirectory) in files {
+            place(mount.kind, at: mount.target, isDirectory: isDirectory)
         }
     }
 

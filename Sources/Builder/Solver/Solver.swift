@@ -130,6 +130,7 @@ final class StepEnvironment: Sendable {
     let remotes: RemoteSources
     let stubs: MountPointStubs
     let deviceLayers = DeviceLayers()
+    let compromises = CompromiseNotes()
     let leaks: LeakCheck
     let networks: StepNetworks
     let callFilters = CallFilters()

@@ -132,11 +132,16 @@ extension StepRunner {
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         let network = try StepNetwork(step.network, for: plan, environment.networks)
         plan.network = network.network
+        let runtime = try environment.sandbox.runtime.map { program in
+            try RuntimeStep(program, &plan, environment)
+        }
+        defer { runtime?.cleanUp() }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
         // Locks and agents of the mounts are held until the step has ended.
-        let usage = try withExtendedLifetime(mounts) { try run(plan, network, diagnosis, supervisor) }
+        let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime)
+        let usage = try withExtendedLifetime(mounts) { try run(plan, helpers, diagnosis) }
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
             let owners = StepOwners(
@@ -154,6 +159,15 @@ extension StepRunner {
         }
         warn(ofRewritten: rewritten)
         return Produced(entries: entries, upper: upper, usage: usage)
+    }
+
+    /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.
+    private func tell(of compromises: Compromises, _ plan: SandboxPlan) {
+        let hasSecrets = plan.mounts.contains { mount in
+            if case .file(_, _, _, _, readOnly: true) = mount.kind { true } else { false }
+        }
+        let found = hasSecrets ? compromises : compromises.subtracting(.swap)
+        for text in environment.compromises.sentences(for: found) { environment.progress.emit(.note("note: \(text)")) }
     }
 
     private func warn(ofRewritten bytes: Int64) {
@@ -193,10 +207,10 @@ extension StepRunner {
 
     private func run(
         _ plan: SandboxPlan,
-        _ network: StepNetwork,
-        _ diagnosis: CommandDiagnosis,
-        _ supervisor: OwnershipSupervisor?
+        _ helpers: StepHelpers,
+        _ diagnosis: CommandDiagnosis
     ) throws -> StepUsage {
+        let (network, runtime) = (helpers.network, helpers.runtime)
         let logPath = "\(environment.logs)/\(id.index).log"
         let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
@@ -205,12 +219,12 @@ extension StepRunner {
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
-        let supervisors = network.supervisors + [supervisor].compactMap { $0 }
         do {
             outcome = try plan.run(
-                below: environment.cgroups,
+                // Another runtime sets the limits itself.
+                below: runtime == nil ? environment.cgroups : nil,
                 cancellation: environment.cancellation,
-                supervision: try environment.callFilters.supervision(by: supervisors)
+                supervision: try environment.callFilters.supervision(by: helpers.supervisors)
             ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
@@ -218,6 +232,7 @@ extension StepRunner {
             throw StepProblem(error, at: node.display.range, notes: diagnosis.notes(for: error))
         }
         output.finish()
+        tell(of: outcome.compromises, plan)
         trace(outcome, since: began)
         warn(of: network)
         environment.logger.debug(
@@ -228,6 +243,7 @@ extension StepRunner {
         )
         guard outcome.status == .exited(0) else {
             if environment.cancellation.isCancelled { throw BuildError.cancelled }
+            if let failure = runtime?.failure() { throw StepProblem(failure, at: node.display.range) }
             throw BuildError.command(
                 CommandFailure(
                     display: node.display,
@@ -262,6 +278,17 @@ extension StepRunner {
         trace.end(.command, step: step, since: start, at: end, usage: usage)
         trace.end(.tearDown, step: step, since: end)
     }
+}
+
+/// Who stands beside a step while it runs.
+private struct StepHelpers {
+    let network: StepNetwork
+    /// Keeps the owners that this machine cannot give to files.
+    let owners: OwnershipSupervisor?
+    /// Another program that runs the step.
+    let runtime: RuntimeStep?
+
+    var supervisors: [any CallSupervisor] { network.supervisors + [owners].compactMap { $0 } }
 }
 
 /// More layers than an overlay takes.

@@ -5,6 +5,7 @@
 #include "cshims_files.h"
 #include "cshims_network.h"
 #include "cshims_notify.h"
+#include "cshims_probe.h"
 #include "cshims_spawn.h"
 #include "cshims_supervise.h"
 #include "cshims_users.h"

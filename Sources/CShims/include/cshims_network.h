@@ -4,7 +4,6 @@
 // Network namespaces and the programs that give them a way out.
 
 #include <stdint.h>
-#include <sys/types.h>
 
 /// A new network namespace in which the loopback interface is up; a descriptor, or a negative errno.
 ///
@@ -34,6 +33,6 @@ enum swb_helper_descriptor { SWB_HELPER_NETWORK = 3, SWB_HELPER_READY = 4 };
 /// That process, a copy of this one, is PID 1 of the namespace. It ends when the lifeline is cut, hence also when this
 /// program is killed, and the kernel kills the helper with it, whatever user the helper has become or however it went into
 /// the background. In C for the same reason as the steps' PID 1: it is a clone of a program with many threads.
-int swb_start_helper(const struct swb_helper *_Nonnull helper, pid_t *_Nonnull pid, int *_Nonnull pidfd);
+int swb_start_helper(const struct swb_helper *_Nonnull helper, int *_Nonnull pid, int *_Nonnull pidfd);
 
 #endif

@@ -5,11 +5,13 @@
 // the child walks through them. Swift cannot do the child's part: between clone3 and execve only async-signal-safe calls
 // are allowed, and the Swift runtime allocates and takes locks wherever it likes.
 //
+// Process ids are plain int here: with <sys/types.h>, Swift would take the types of threads that it brings for this
+// module's own, in whatever file comes to import it before Glibc.
+//
 // Every pointer stays valid until swb_spawn returns in the parent; the child works on its own copy of the memory.
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /// What an operation of the set-up does. The fields each of them reads are named here.
 enum swb_operation_kind {
@@ -27,6 +29,8 @@ enum swb_operation_kind {
     SWB_FILE,              // data, mode, uid, gid, target, attributes
     SWB_CHANGE_ROOT,       // (nothing)
     SWB_WORKING_DIRECTORY, // target
+    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): for a runtime to mount
+    SWB_RUNTIME_BUNDLE,    // data (config.json): leaves the host's root as it is, for a runtime
 };
 
 enum swb_operation_flags {
@@ -103,6 +107,10 @@ struct swb_plan {
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;
+    uint8_t keeps_cgroup_view; // 0 or 1: no cgroup namespace
+    uint8_t forwards_signals;  // 0 or 1: PID 1 passes signals that it gets on to the command
+    int standard_input;        // -1: /dev/null
+    int terminal;              // a socket that takes the master of a terminal made for the command; -1: no terminal
 };
 
 enum swb_stage {
@@ -126,6 +134,14 @@ enum swb_detail {
     SWB_DETAIL_INTERPRETER, // the program is there, what it needs to run is not
 };
 
+/// What the child did in a weaker way than it would have, because the kernel refused the other one.
+enum swb_compromise {
+    SWB_COMPROMISE_SWAP = 1,    // files in memory may be swapped out
+    SWB_COMPROMISE_SYSFS = 2,   // /sys is the host's, read-only
+    SWB_COMPROMISE_KEYRING = 4, // no session keyring of its own
+    SWB_COMPROMISE_ROOT = 8,    // the root was moved over that of the host, not changed
+};
+
 /// The only thing the child ever writes, at once (it is smaller than PIPE_BUF). The first one counts.
 struct swb_report {
     int32_t failed; // 0: the command ended, status and usage are set
@@ -139,16 +155,18 @@ struct swb_report {
     int64_t peak_bytes;
     int64_t began; // when the command was started and had ended, in nanoseconds of CLOCK_MONOTONIC
     int64_t ended;
+    uint32_t compromises;
+    uint32_t reserved;
 };
 
 /// Starts a step. Returns 0 or an errno; on success the process id and a pidfd (close-on-exec) are stored.
-int swb_spawn(const struct swb_plan *_Nonnull plan, pid_t *_Nonnull pid, int *_Nonnull pidfd);
+int swb_spawn(const struct swb_plan *_Nonnull plan, int *_Nonnull pid, int *_Nonnull pidfd);
 
 // What follows wraps calls that Swift does not see: they are variadic, or GNU extensions that its C library module leaves
 // out. Those that return a descriptor return a negative errno when they fail; all descriptors are close-on-exec.
 
 /// A pidfd of a process.
-int swb_pidfd_open(pid_t pid);
+int swb_pidfd_open(int pid);
 
 /// A pipe, the reading end first. Returns 0 or an errno.
 int swb_pipe(int ends[_Nonnull 2]);
@@ -164,6 +182,15 @@ int swb_open_directory(const char *_Nonnull path);
 
 /// Sends a signal through a pidfd. Returns 0 or an errno.
 int swb_pidfd_kill(int pidfd, int signal);
+
+/// A pair of connected sockets that can carry descriptors. Returns 0 or an errno.
+int swb_socket_pair(int ends[_Nonnull 2]);
+
+/// The descriptor that came through such a socket, or a negative errno; -EPIPE when the other end is closed.
+int swb_receive_descriptor(int socket);
+
+/// Gives a terminal the size of another one. Returns 0 or an errno.
+int swb_copy_window_size(int from, int to);
 
 /// Where this program's arguments lie as /proc/self/cmdline shows them; NULL when that cannot be told.
 char *_Nullable swb_own_arguments(int count, size_t *_Nonnull length);

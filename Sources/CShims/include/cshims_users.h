@@ -1,15 +1,13 @@
 #ifndef SWBUILD_CSHIMS_USERS_H
 #define SWBUILD_CSHIMS_USERS_H
 
-#include <sys/types.h>
-
 /* Entering a user namespace. The maps of one are written from outside of it (by newuidmap and newgidmap), so that
    somebody has to be inside before this process is: a child that does nothing but wait. This process joins it once the
    maps are there; if they cannot be had, it is what it was. */
 
 /* A process that is alone in a new user namespace. */
 struct swb_holder {
-    pid_t pid;
+    int pid;
     int pidfd;
     int release; /* the holder ends when this is closed, also by the end of this process */
 };

@@ -1,4 +1,5 @@
 import CShims
+import Glibc
 import SystemPackage
 
 /// A system call that waits for its answer.

@@ -30,6 +30,12 @@ struct BuildSandboxOptions: ParsableArguments {
     @Option(name: .long, help: "What the build file may ask for: network.host or security.insecure.")
     var allow: [String] = []
 
+    @Option(
+        name: .long,
+        help: "A program that runs the RUN steps in place of swbuild's own sandbox: runc, crun, or a path."
+    )
+    var runtime: String?
+
     @Flag(name: .long, help: "Builds without looking for the values of secrets and ssh keys in the image.")
     var noLeakCheck = false
 
@@ -53,5 +59,9 @@ struct BuildSandboxOptions: ParsableArguments {
         request.sandbox.devices = try device.map { try HostDevice(parsing: $0, in: directory) }
         request.checksLeaks = !noLeakCheck
         for entitlement in allow { try request.sandbox.allow(entitlement) }
+        if let runtime {
+            let path = Console.environment("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+            request.sandbox.runtime = try ContainerRuntime(parsing: runtime, in: directory, searchPath: path)
+        }
     }
 }

@@ -27,6 +27,8 @@ public struct SandboxOptions: Sendable, Hashable {
     public var seLinux: SELinuxLabel?
     /// What the build file may ask for.
     public var entitlements: [Entitlement] = []
+    /// What runs the steps in place of swbuild's own sandbox; no part of any key, since it is not what a step is about.
+    public var runtime: ContainerRuntime?
 
     /// The defaults.
     public init() {}
