@@ -87,12 +87,12 @@ public struct ImageRunner: Sendable {
                 throw HostFileError("set the attributes of", upper, code: errno)
             }
         }
-        let stubs = try MountPointStubs().directory(for: points, in: stack, work: work)
+        let stubs = try MountPointStubs(form: store.form).directory(for: points, in: stack, work: work)
         let root = SandboxPlan.Overlay(
             lowerDirectories: try (stubs.map { [$0] } ?? []) + store.directories(chain),
             upperDirectory: upper,
             workDirectory: try work.makeDirectory("work", mode: 0o700),
-            userXattr: store.form == .user
+            userXattr: store.form != .trusted
         )
         var plan = process.plan(root: root, hostname: options.hostname)
         plan.mounts = mounts

@@ -3,17 +3,16 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* What the supervisor of a step's system calls needs of the kernel. process_vm_readv(2) and the like are behind
    _GNU_SOURCE, and <sys/xattr.h> is no part of Swift's Glibc module. Every function returns a value of zero or more, or a
    negated errno. */
 
 /* Copies from the memory of a process: how many bytes, fewer where what follows is not mapped. */
-long swb_read_memory(pid_t process, uint64_t address, void *_Nonnull buffer, size_t size);
+long swb_read_memory(int process, uint64_t address, void *_Nonnull buffer, size_t size);
 
 /* Copies to the memory of a process: how many bytes. */
-long swb_write_memory(pid_t process, uint64_t address, const void *_Nonnull buffer, size_t size);
+long swb_write_memory(int process, uint64_t address, const void *_Nonnull buffer, size_t size);
 
 /* The extended attributes of the file behind a descriptor, which may be one of O_PATH. */
 long swb_get_attribute(int file, const char *_Nonnull name, void *_Nullable value, size_t size);
@@ -22,9 +21,9 @@ int swb_remove_attribute(int file, const char *_Nonnull name);
 
 /* Writes what stat(2) or statx(2) would say of a device node in place of the file that `status` is about into the memory
    of a process, as the machine's own interface lays it out. `type` is S_IFCHR or S_IFBLK. */
-int swb_write_stat(pid_t process, uint64_t address, int file, uint32_t type, uint32_t major, uint32_t minor);
+int swb_write_stat(int process, uint64_t address, int file, uint32_t type, uint32_t major, uint32_t minor);
 int swb_write_statx(
-    pid_t process, uint64_t address, int file, uint32_t mask, uint32_t type, uint32_t major, uint32_t minor
+    int process, uint64_t address, int file, uint32_t mask, uint32_t type, uint32_t major, uint32_t minor
 );
 
 #endif
