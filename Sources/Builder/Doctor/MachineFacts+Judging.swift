@@ -136,10 +136,10 @@ extension MachineFacts {
 
     private var idFinding: MachineFinding {
         let subject = "subordinate ids"
+        if isRoot { return MachineFinding(subject, .ok, "root has all ids, and needs none") }
         let name = userName.isEmpty ? "\(uid)" : userName
         func finding(_ fact: String, _ remedy: String) -> MachineFinding {
-            let whom = isRoot ? "; root builds without them" : ""
-            return MachineFinding(subject, .limited, fact + whom, remedy: remedy)
+            MachineFinding(subject, .limited, "\(fact); until then, swbuild keeps owners aside", remedy: remedy)
         }
         for (tool, program) in [(ids.userTool, "newuidmap"), (ids.groupTool, "newgidmap")] {
             switch tool {
@@ -198,12 +198,12 @@ extension MachineFacts {
 
     private var networkFinding: MachineFinding {
         let subject = "network"
-        guard let helper = network.pasta ?? network.slirp else {
+        guard let helper = network.slirp ?? network.pasta else {
             return MachineFinding(
                 subject,
                 .limited,
-                "neither pasta nor slirp4netns is there: steps have no network, except with --network=host",
-                remedy: "apt-get install passt"
+                "neither slirp4netns nor pasta is there: steps have no network, except with --network=host",
+                remedy: "apt-get install slirp4netns"
             )
         }
         guard network.hasTunnelDevice else {

@@ -199,7 +199,7 @@ import Testing
             change: { $0.network.pasta = nil },
             subject: "network",
             state: .limited,
-            remedy: "apt-get install passt",
+            remedy: "apt-get install slirp4netns",
             builds: true
         ),
         Example(
