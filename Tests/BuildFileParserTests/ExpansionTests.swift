@@ -202,6 +202,6 @@ import Testing
         }
         let range = try #require(error?.range)
         #expect(range.start == SourcePosition(line: line, column: start))
-        #expect(range.end.column >= end)
+        #expect(range.end >= SourcePosition(line: line, column: end))
     }
 }

@@ -110,7 +110,7 @@ import Testing
         let settings = CgroupController.allCases.flatMap { Self.limits().unifiedSettings(of: $0) }
         #expect(
             Self.text(settings) == [
-                "cpu.max=150000 100000", "cpu.weight=60", "cpuset.mems=0", "cpuset.cpus=0-1", "memory.max=1073741824",
+                "cpu.max=150000 100000", "cpu.weight=59", "cpuset.mems=0", "cpuset.cpus=0-1", "memory.max=1073741824",
                 "memory.swap.max=1073741824", "pids.max=21",
             ]
         )

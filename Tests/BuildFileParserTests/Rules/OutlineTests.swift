@@ -46,7 +46,7 @@ import Testing
         #expect(try outline(nil).arguments.map(\.name) == ["ELSE"])
         #expect(try outline("0").arguments.map(\.name) == ["VERSION", "MODE"])
         let diagnostic = #expect(throws: Diagnostic.self) { try outline("releas") }
-        #expect(diagnostic?.notes == ["did you mean 'release'?"])
+        #expect(diagnostic?.notes == ["did you mean `release`?"])
     }
 
     @Test func targets() throws {

@@ -78,8 +78,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("type=volume,target=/m", "`volume` is no type of mount"), ("type=bind", "needs a target"),
-        ("type=cache", "needs a target"), ("type=tmpfs", "needs a target"), ("type=secret", "needs an id or a target"),
+        ("type=volume,target=/m", "`volume` is no type of mount"), ("type=secret", "needs an id or a target"),
         ("target=/", "cannot be the root directory"), ("type=cache,target=/w/..", "cannot be the root directory"),
         ("type=cache,target=/m,sharing=none", "`none` is no way to share a cache"),
         ("type=cache,target=/m,mode=9", "`9` is no value of `mode`"),

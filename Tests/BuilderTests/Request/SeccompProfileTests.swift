@@ -62,7 +62,7 @@ import Testing
         ("[]", "the profile: must be an object"), ("{", "not valid JSON"), ("{}", "defaultAction: is missing"),
         (#"{"defaultAction": "SCMP_ACT_ALOW"}"#, "did you mean SCMP_ACT_ALLOW?"),
         (#"{"defaultAction": "SCMP_ACT_ALLOW", "syscall": []}"#, "did you mean syscalls?"),
-        (#"{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}"#, "'listenerPath' is not supported"),
+        (#"{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}"#, "`listenerPath` is not supported"),
         (#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{}]}"#, "syscalls[0]: names no system call"),
         (#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"]}]}"#, "syscalls[0].action: is missing"),
         (
@@ -85,7 +85,7 @@ import Testing
         (#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": [], "archMap": []}"#, "give one of them"),
         (
             #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": "SCMP_ACT_KILL", "includes": {"caps": ["CAP_CHWON"]}}]}"#,
-            "syscalls[0].includes.caps: 'CAP_CHWON' is none"
+            "syscalls[0].includes.caps: `CAP_CHWON` is none"
         ),
     ])
     func saysWhereAProfileIsWrong(text: String, expected: String) {
