@@ -54,11 +54,14 @@ final class StepNetwork: Sendable {
     let network: SandboxPlan.Network
     private let wayOut: WayOut?
     private let isShared: Bool
+    private let isSupervised: Bool
     private let networks: StepNetworks
 
     /// The network of a step in this mode, whose capabilities are known.
     init(_ mode: NetworkMode, for plan: SandboxPlan, _ networks: StepNetworks) throws(SandboxError) {
         self.networks = networks
+        // Who asked for a step without filters gets none: the way out is opened before it starts.
+        isSupervised = plan.seccomp != .unconfined
         switch mode {
         case .none: (network, wayOut, isShared) = (.none, nil, false)
         case .host: (network, wayOut, isShared) = (.host, nil, false)
@@ -67,6 +70,7 @@ final class StepNetwork: Sendable {
             let wayOut = try networks.borrow(alone: !isShared)
             self.wayOut = wayOut
             network = .joined(wayOut.namespace)
+            if !isSupervised { wayOut.open() }
         }
     }
 
@@ -76,7 +80,7 @@ final class StepNetwork: Sendable {
 
     /// Who is asked about the step's calls: nobody when the way out is there already.
     var supervisors: [any CallSupervisor] {
-        guard let wayOut, !wayOut.isOpen else { return [] }
+        guard isSupervised, let wayOut, !wayOut.isOpen else { return [] }
         return [wayOut]
     }
 
