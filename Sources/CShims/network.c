@@ -2,6 +2,7 @@
 // Network namespaces that outlive a step.
 
 #include "cshims_network.h"
+#include "spawn_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int bring_loopback_up(void) {
+int swb_bring_loopback_up(void) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return errno;
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
@@ -34,7 +35,7 @@ static void set(const char *path, const char *value) {
 
 static int make_network(void) {
     if (unshare(CLONE_NEWNET) != 0) return -errno;
-    int error = bring_loopback_up();
+    int error = swb_bring_loopback_up();
     if (error != 0) return -error;
     // A port that one step listened on must be free for the next: no connection lingers in TIME_WAIT.
     set("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");

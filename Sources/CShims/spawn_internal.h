@@ -77,6 +77,10 @@ int swb_start_stub(const struct swb_plan *plan, const struct swb_setup *setup);
 /// Executes the stub as PID 1, without privileges; returns the error.
 int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, int64_t began);
 
+// network.c
+/// Brings the loopback interface of the network namespace up.
+int swb_bring_loopback_up(void);
+
 // spawn_supervised.c
 /// Installs the supervising filter and hands its listener to the parent.
 int swb_install_supervising_filter(const struct swb_plan *plan);

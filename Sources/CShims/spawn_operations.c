@@ -3,15 +3,11 @@
 
 #include "spawn_internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
-#include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,15 +21,6 @@ static int private_mounts(void) {
 static int set_host_name(const struct swb_operation *operation) {
     if (syscall(SYS_sethostname, operation->data, operation->data_length) != 0) return errno;
     return syscall(SYS_setdomainname, "", 0) == 0 ? 0 : errno;
-}
-
-static int loopback_up(void) {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return errno;
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    int error = ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? 0 : errno;
-    close(fd);
-    return error;
 }
 
 static int mount_file_system(struct swb_setup *setup, const struct swb_operation *operation) {
@@ -203,7 +190,7 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     switch ((enum swb_operation_kind)operation->kind) {
     case SWB_PRIVATE_MOUNTS: return private_mounts();
     case SWB_HOSTNAME: return set_host_name(operation);
-    case SWB_LOOPBACK_UP: return loopback_up();
+    case SWB_LOOPBACK_UP: return swb_bring_loopback_up();
     case SWB_ROOT_OVERLAY: return swb_prepare_root(setup, operation);
     case SWB_FILE_SYSTEM: return mount_file_system(setup, operation);
     case SWB_DEVICE: return device(setup, operation);
