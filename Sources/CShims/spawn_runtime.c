@@ -62,8 +62,6 @@ int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation 
     if (error == 0 && mkdirat(setup->staging, "state", 0700) != 0) error = errno;
     if (error == 0) error = mount_own_processes();
     if (error != 0) return error;
-    setup->stub = swb_make_stub(setup->staging);
-    if (setup->stub < 0) return -setup->stub;
     hide_second_hierarchy();
     setup->working_directory = setup->staging;
     return 0;
