@@ -55,7 +55,7 @@ extension RunningStep {
         var copy = InputCopy(from: caller.input, to: input, closesSink: !hasTerminal)
         var talk = Conversation(caller: caller, cancellation: cancellation)
         var polled = [
-            hasTerminal ? input.number : readers.standardOutput.number, hasTerminal ? -1 : readers.standardError.number,
+            hasTerminal ? input.number : ends.standardOutput.number, hasTerminal ? -1 : ends.standardError.number,
             processDescriptor.number, cancellation.event, caller.signals.event, -1, -1,
             listener?.descriptor ?? -1,
         ].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
