@@ -63,6 +63,10 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 // spawn_runtime.c
 int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation *operation);
 
+// descriptors.c
+/// Sends a descriptor through a socket; for a negative one, the errno that there is instead.
+int swb_send_descriptor(int socket, int descriptor);
+
 // spawn_terminal.c
 /// A new terminal of the step's own, for a user; its master goes through a socket. Its other end, or a negative errno.
 int swb_open_terminal(const struct swb_setup *setup, int socket, uid_t uid);
@@ -74,6 +78,8 @@ void swb_reset_signals(void);
 /// Closes every descriptor but those given (-1 is passed over).
 void swb_close_all_but(int *kept, size_t count);
 // spawn_stub.c
+/// Writes all of some bytes; a file that takes no more is EIO.
+int swb_write_all(int fd, const void *bytes, size_t length);
 /// Makes the stub in a directory: a descriptor to execute it.
 int swb_make_stub(int directory);
 /// Executes the stub as the command's; returns the error.

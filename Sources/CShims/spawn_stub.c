@@ -235,7 +235,7 @@ struct stub_header {
     uint8_t filler[256 - sizeof(Elf64_Ehdr) - 2 * sizeof(Elf64_Phdr)]; // the code keeps its alignment
 };
 
-static int write_all(int fd, const void *bytes, size_t length) {
+int swb_write_all(int fd, const void *bytes, size_t length) {
     const char *next = bytes;
     while (length > 0) {
         ssize_t written = write(fd, next, length);
@@ -275,8 +275,8 @@ int swb_make_stub(int directory) {
     // Not to be read: the kernel does not let a process be inspected whose program its user may not read.
     int fd = openat(directory, "stub", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0111);
     if (fd < 0) return -errno;
-    int error = write_all(fd, &header, sizeof header);
-    if (error == 0) error = write_all(fd, stub_start, length);
+    int error = swb_write_all(fd, &header, sizeof header);
+    if (error == 0) error = swb_write_all(fd, stub_start, length);
     if (error == 0 && fchmod(fd, 0111) != 0) error = errno;
     close(fd);
     if (error != 0) return -error;

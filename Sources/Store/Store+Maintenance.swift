@@ -31,9 +31,13 @@ extension Store {
         do throws(FileError) {
             items = try directory.list(path)
         } catch {
-            // A build that has just ended takes its work directory away meanwhile.
-            if error.errno == .noSuchFileOrDirectory { return 0 }
-            throw error
+            switch error.errno {
+            // A step that runs, or has just ended, takes things away meanwhile, or puts others in their place.
+            case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: return 0
+            // A step may make a tree deeper than any path is long: what is down there is not counted.
+            case .fileNameTooLong: return 0
+            default: throw error
+            }
         }
         var total: Int64 = 0
         for item in items {

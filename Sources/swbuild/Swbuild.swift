@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import Glibc
 
 @main
 enum Main {
@@ -7,7 +8,8 @@ enum Main {
     ///
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
-        // First of all: a process enters a user namespace while it has one thread.
+        openStandardDescriptors()
+        // Before all else: a process enters a user namespace while it has one thread.
         _ = Startup.privilege
         Signals.block()
         Signals.watch()
@@ -17,6 +19,14 @@ enum Main {
             done.signal()
         }
         done.wait()
+    }
+
+    /// Opens those of the descriptors 0, 1 and 2 that the caller has closed: the next file to be opened would get their
+    /// numbers, and what is printed would go into it.
+    private static func openStandardDescriptors() {
+        var number = open("/dev/null", O_RDWR)
+        while (0...2).contains(number) { number = open("/dev/null", O_RDWR) }
+        if number > 2 { close(number) }
     }
 }
 

@@ -75,7 +75,9 @@ enum ContextArchive {
         let context = try work("context")
         let archive = try Archive.extract(file, into: Directory(path: members), limits: LayerLimits())
         let entries = archive.entries.filter { !$0.entry.path.isRoot }
-        try TreeWriter.write(entries.map(\.ownedByRoot), to: context)
+        // No user namespace can have device nodes: nothing could be made of them there.
+        let devices = Privilege.current() == .root ? DevicePolicy.made : .leftOut
+        try TreeWriter.write(entries.map(\.ownedByRoot), to: context, devices: devices)
         removeTree(members)
         return .directory(context)
     }

@@ -109,6 +109,15 @@ public func absolute(_ path: String, in directory: String) -> String {
     return path == "." || path.isEmpty ? directory : "\(directory)/\(path)"
 }
 
+extension String {
+    /// The path without slashes at its end; the root keeps its own.
+    var withoutSlashesAtEnd: String {
+        let bytes = utf8
+        let end = bytes.lastIndex { $0 != UInt8(ascii: "/") }.map(bytes.index(after:))
+        return isEmpty ? "" : String(self[..<(end ?? bytes.index(after: startIndex))])
+    }
+}
+
 extension OutputSpec {
     /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…]`.
     /// - Throws: ``MalformedOption``.

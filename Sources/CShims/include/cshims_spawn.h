@@ -110,7 +110,7 @@ struct swb_plan {
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
     int network; // -1, or a network namespace to join
-    int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
+    int supervisor; // -1, or a socket (swb_socket_pair) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;
@@ -199,7 +199,8 @@ int swb_pidfd_kill(int pidfd, int signal);
 /// A pair of connected sockets that can carry descriptors. Returns 0 or an errno.
 int swb_socket_pair(int ends[_Nonnull 2]);
 
-/// The descriptor that came through such a socket, or a negative errno; -EPIPE when the other end is closed.
+/// The descriptor that came through such a socket, or a negative errno: the one that was sent instead of a descriptor,
+/// -EPIPE when the other end is closed, -EAGAIN when nothing has come.
 int swb_receive_descriptor(int socket);
 
 /// Gives a terminal the size of another one. Returns 0 or an errno.

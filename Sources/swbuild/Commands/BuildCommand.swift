@@ -15,6 +15,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var trust: BuildFileTrustOptions
     @OptionGroup var limits: BuildLimitOptions
     @OptionGroup var call: CallOptions
 
@@ -65,12 +66,16 @@ struct BuildCommand: AsyncParsableCommand {
             let store = try global.openStore()
             if let reason = Startup.shortfall { reporter.sink.emit(.note(Self.oneIDNote(reason))) }
             let cancellation = Cancellation()
+            // Before anything is started that an interrupt must end.
+            Signals.cancelOnInterrupt(cancellation)
             try request.runSecretCommands(cancellation)
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
             if let origin = loader.origin {
-                Signals.cancelOnInterrupt(cancellation)
                 reporter.sink.emit(.note("fetching the build context \(origin)"))
+            } else {
+                // Reading files, or what somebody types, cannot be cancelled.
+                Signals.cancelOnInterrupt(nil)
             }
             let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
@@ -116,6 +121,7 @@ struct BuildCommand: AsyncParsableCommand {
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         try sandbox.fill(&request, in: Console.workingDirectory)
+        try trust.fill(&request, in: Console.workingDirectory)
         try limits.fill(&request)
         if noCache {
             request.cachePolicy = .ignore
