@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import LayerDiff
 import OCI
@@ -51,7 +52,7 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try images.copy(descriptor, to: layout, by: part, verifying: !isFresh(descriptor.digest))
+            try copyVerified(descriptor, to: layout, by: part)
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))
             throw error
@@ -140,9 +141,11 @@ extension Store {
     /// The directory of the topmost layer of a chain, unpacked now where it was not before.
     /// - Throws: ``LayerError``, ``StoreError``, ``HostFileError``.
     public func unpack(_ chain: [DiffID]) throws -> String {
-        guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
+        guard let diffID = chain.last else { throw StoreError.emptyChain }
         let byDiffID = "\(root)/layers/\(diffID.digest.hex)"
+        // Nearly all are there by this name: the other one costs a digest for each layer below.
         if HostFile.exists(byDiffID) { return byDiffID }
+        guard let chainID = ChainID(chain) else { throw StoreError.emptyChain }
         let byChainID = "\(root)/layers/\(chainID.digest.hex)"
         if HostFile.exists(byChainID) { return byChainID }
         let lock = try lock("unpack \(diffID)")
@@ -182,7 +185,24 @@ extension Store {
     /// - Throws: what ``unpack(_:)`` throws.
     public func directories(_ chain: [DiffID]) throws -> [String] {
         var seen: Set<String> = []
+        try unpackMissing(chain)
         return try chain.indices.reversed().map { try unpack(Array(chain[...$0])) }.filter { seen.insert($0).inserted }
+    }
+
+    /// Unpacks what has no directory yet, where that is several layers side by side: creating a file takes the kernel
+    /// longer than anything else here, and does so on one processor.
+    private func unpackMissing(_ chain: [DiffID]) throws {
+        let missing = chain.indices.filter { !HostFile.exists("\(root)/layers/\(chain[$0].digest.hex)") }
+        guard missing.count > 1 else { return }
+        let failures = Mutex<[Int: any Error]>([:])
+        DispatchQueue.concurrentPerform(iterations: missing.count) { number in
+            do {
+                _ = try unpack(Array(chain[...missing[number]]))
+            } catch {
+                failures.withLock { $0[number] = error }
+            }
+        }
+        if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
     }
 
     private func moveIntoPlace(_ directory: String, _ target: String) throws {
