@@ -36,7 +36,7 @@ extension StepRunner {
                     now: environment.now
                 )
             }
-            return Produced(entries: entries)
+            return Produced(entries: entries, isGivenByKey: !step.isAdd)
         }
     }
 

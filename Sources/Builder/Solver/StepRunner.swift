@@ -78,6 +78,8 @@ struct StepRunner: Sendable {
         var entries: [LayerEntry]
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
+        /// Whether another key means another layer: what a COPY leaves is all in its key.
+        var isGivenByKey = false
         /// What the command used that made them.
         var usage: StepUsage?
     }
@@ -110,7 +112,7 @@ struct StepRunner: Sendable {
         let seconds = Clock.now() - start
         let run = RunWindow(began: began, seconds: seconds)
         let same = try span(.comparing) {
-            try earlierLayer(like: produced, run, definition: key.identity.definition)
+            try earlierLayer(like: produced, run, key.identity)
         }
         if let same {
             try span(.leaks) { try environment.leaks.check(kept: same.diffID, of: node.display, in: store) }
@@ -152,9 +154,11 @@ struct StepRunner: Sendable {
     private func earlierLayer(
         like produced: Produced,
         _ run: RunWindow,
-        definition: Digest
+        _ identity: StepIdentity
     ) throws -> (diffID: DiffID, created: Int64, seconds: Double)? {
-        let records = try store.records(ofDefinition: definition, limit: 8)
+        var records = try store.records(ofDefinition: identity.definition, limit: 8)
+        // To find that a changed file differs, all before it would be read from each of these layers.
+        if produced.isGivenByKey { records.removeAll { $0.identity.key != identity.key } }
         guard !records.isEmpty else { return nil }
         let index = LayerIndex(produced.entries.map(\.entry))
         let tree = index.treeDigest()
