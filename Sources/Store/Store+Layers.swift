@@ -97,6 +97,11 @@ extension Store {
         return try? LayerIndex(decoding: body)
     }
 
+    /// Takes note of a layer's list of entries, for this process alone, until it is kept.
+    public func note(_ index: LayerIndex, of diffID: DiffID) {
+        indexes.withLock { $0[diffID] = index }
+    }
+
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
@@ -143,8 +148,12 @@ extension Store {
     public func unpack(_ chain: [DiffID]) throws -> String {
         guard let diffID = chain.last else { throw StoreError.emptyChain }
         let byDiffID = "\(root)/layers/\(diffID.digest.hex)"
-        // Nearly all are there by this name: the other one costs a digest for each layer below.
-        if HostFile.exists(byDiffID) { return byDiffID }
+        if unpacked.withLock({ $0.contains(diffID) }) { return byDiffID }
+        if HostFile.exists(byDiffID) {
+            _ = unpacked.withLock { $0.insert(diffID) }
+            return byDiffID
+        }
+        // A hash for each layer below: only where it is needed.
         guard let chainID = ChainID(chain) else { throw StoreError.emptyChain }
         let byChainID = "\(root)/layers/\(chainID.digest.hex)"
         if HostFile.exists(byChainID) { return byChainID }
@@ -176,6 +185,7 @@ extension Store {
     /// - Throws: ``HostFileError``.
     public func adopt(_ upper: String, as diffID: DiffID) throws {
         try moveIntoPlace(upper, "\(root)/layers/\(diffID.digest.hex)")
+        _ = unpacked.withLock { $0.insert(diffID) }
     }
 
     /// The unpacked directories of a chain, topmost first: the lower directories of an overlay.
@@ -192,7 +202,11 @@ extension Store {
     /// Unpacks what has no directory yet, where that is several layers side by side: creating a file takes the kernel
     /// longer than anything else here, and does so on one processor.
     private func unpackMissing(_ chain: [DiffID]) throws {
-        let missing = chain.indices.filter { !HostFile.exists("\(root)/layers/\(chain[$0].digest.hex)") }
+        let known = unpacked.withLock { $0 }
+        let missing = chain.indices.filter { position in
+            let diffID = chain[position]
+            return !known.contains(diffID) && !HostFile.exists("\(root)/layers/\(diffID.digest.hex)")
+        }
         guard missing.count > 1 else { return }
         let failures = Mutex<[Int: any Error]>([:])
         DispatchQueue.concurrentPerform(iterations: missing.count) { number in

@@ -80,6 +80,8 @@ struct StepRunner: Sendable {
         var upper: String?
         /// Whether another key means another layer: what a COPY leaves is all in its key.
         var isGivenByKey = false
+        /// A directory that is not needed any more.
+        var scratch: String?
         /// What the command used that made them.
         var usage: StepUsage?
     }
@@ -105,19 +107,20 @@ struct StepRunner: Sendable {
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
         let fields = key.fields.encoded()
-        if !ignores { try explainMiss(key.identity, fields) }
+        let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)
+        if !ignores { explainMiss(key.identity, fields, earlier) }
         let began = Int64(time(nil))
         let start = Clock.now()
         let produced = try make()
         let seconds = Clock.now() - start
         let run = RunWindow(began: began, seconds: seconds)
         let same = try span(.comparing) {
-            try earlierLayer(like: produced, run, key.identity)
+            try earlierLayer(like: produced, run, key.identity, earlier)
         }
         if let same {
             try span(.leaks) { try environment.leaks.check(kept: same.diffID, of: node.display, in: store) }
             logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
-            if let upper = produced.upper { removeTree(upper) }
+            for directory in [produced.upper, produced.scratch] { directory.map(removeTree) }
             let record = StepRecord(
                 identity: key.identity,
                 diffID: same.diffID,
@@ -142,9 +145,9 @@ struct StepRunner: Sendable {
         return Outcome(state: base.appending(hit.diffID, created: hit.created, isCached: true, seconds: 0))
     }
 
-    private func explainMiss(_ identity: StepIdentity, _ fields: [UInt8]) throws {
-        let earlier = try store.records(ofDefinition: identity.definition, limit: 4)
-        guard let reason = MissReason.explain(identity, fields: fields, earlier: earlier) else { return }
+    private func explainMiss(_ identity: StepIdentity, _ fields: [UInt8], _ earlier: [StepRecord]) {
+        let closest = Array(earlier.prefix(4))
+        guard let reason = MissReason.explain(identity, fields: fields, earlier: closest) else { return }
         environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
@@ -154,11 +157,11 @@ struct StepRunner: Sendable {
     private func earlierLayer(
         like produced: Produced,
         _ run: RunWindow,
-        _ identity: StepIdentity
+        _ identity: StepIdentity,
+        _ earlier: [StepRecord]
     ) throws -> (diffID: DiffID, created: Int64, seconds: Double)? {
-        var records = try store.records(ofDefinition: identity.definition, limit: 8)
         // To find that a changed file differs, all before it would be read from each of these layers.
-        if produced.isGivenByKey { records.removeAll { $0.identity.key != identity.key } }
+        let records = produced.isGivenByKey ? earlier.filter { $0.identity.key == identity.key } : earlier
         guard !records.isEmpty else { return nil }
         let index = LayerIndex(produced.entries.map(\.entry))
         let tree = index.treeDigest()
@@ -220,10 +223,9 @@ struct StepRunner: Sendable {
             _ = try? pending.finish()
             throw error
         }
-        try span(.keeping) {
-            try store.keep(pending.index, of: pending.diffID)
-            try environment.leaks.remember(pending.diffID, in: store)
-        }
+        // Those that stand on it need its list at once; on the disk it has to be before the record.
+        store.note(pending.index, of: pending.diffID)
+        try span(.keeping) { try environment.leaks.remember(pending.diffID, in: store) }
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try span(.keeping) { try store.adopt(upper, as: pending.diffID) } }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
@@ -234,7 +236,13 @@ struct StepRunner: Sendable {
             seconds: step.run.seconds,
             fields: step.fields
         )
-        let finishing = FinishingLayer(pending: pending, blob: blob, temporary: temporary, record: record, lock: lock)
+        let finishing = FinishingLayer(
+            pending: pending,
+            blob: (blob, temporary),
+            record: record,
+            lock: lock,
+            scratch: produced.scratch
+        )
         return Outcome(
             state: base.appending(
                 pending.diffID,
