@@ -43,7 +43,6 @@ let package = Package(
     ],
     targets: [
         .target(name: "CShims"),
-        systemLibrary("CArchive", pkgConfig: "libarchive", package: "libarchive-dev"),
         systemLibrary("CISAL", pkgConfig: "libisal", package: "libisal-dev"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
         systemLibrary("CSeccomp", pkgConfig: "libseccomp", package: "libseccomp-dev"),
@@ -51,7 +50,7 @@ let package = Package(
     ]
         + room("BuildFileParser", [], fixtures: ["Fixtures"])
         + room("OCI", [crypto])
-        + room("LayerDiff", ["OCI", "CShims", "CArchive", "CISAL", "CZstd", crypto, system])
+        + room("LayerDiff", ["OCI", "CShims", "CISAL", "CZstd", crypto, system])
         + room("Exec", ["CShims", "CSeccomp", system])
         + room("Store", ["OCI", "LayerDiff", "CSQLite", system])
         + room("Registry", ["OCI", "CShims"])

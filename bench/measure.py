@@ -30,8 +30,9 @@ class Failed(Exception):
 def run(command: list[str], log: pathlib.Path, watch_memory: bool = False, env: dict | None = None) -> Measurement:
     """Runs `command`, its output to `log`.
 
-    CPU time is that of the command and of all its descendants that were waited for. Memory is sampled from /proc when
-    asked for: that costs time, so runs that count for time do without.
+    CPU time is that of the command and of all its descendants that were waited for. Memory is the larger of two: the
+    peak of the largest of these processes, which the kernel keeps, so that nothing is too short to be seen; and, where
+    asked for, the sum over all processes, sampled from /proc. Sampling costs time: runs that count for time do without.
     """
     with open(log, "wb") as output:
         began = time.monotonic()
@@ -41,7 +42,8 @@ def run(command: list[str], log: pathlib.Path, watch_memory: bool = False, env: 
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-    peak = watcher.stop() if watcher else None
+    largest = usage.ru_maxrss * 1024
+    peak = max(watcher.stop(), largest) if watcher else largest
     if process.returncode != 0:
         tail = log.read_text(errors="replace")[-1500:]
         raise Failed(f"{' '.join(map(str, command))}: exit {process.returncode}\n{tail}")

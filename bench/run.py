@@ -56,8 +56,9 @@ class Bench:
     def measure(self, mode: str, runs: int) -> report.Row:
         if mode != "nothing cached":
             self.once("nothing cached")
-        peak = self.once(mode, watch_memory=True).peak_bytes  # warms up too
+        warm_up = self.once(mode, watch_memory=True)
         measured = [self.once(mode) for _ in range(runs)]
+        peak = max(run.peak_bytes or 0 for run in [warm_up, *measured])
         return report.Row(self.workload.name, self.workload.title, mode, self.builder.name, measured, peak)
 
     def close(self) -> None:

@@ -21,7 +21,6 @@ let package = Package(
     dependencies: [.package(url: "https://github.com/apple/swift-system", from: "1.8.1")],
     targets: [
         .target(name: "CShims"),
-        systemLibrary("CArchive", pkgConfig: "libarchive"),
         systemLibrary("CISAL", pkgConfig: "libisal"),
         systemLibrary("CZstd", pkgConfig: "libzstd"),
         .target(name: "Crypto", swiftSettings: strict),
@@ -29,7 +28,7 @@ let package = Package(
         .target(name: "OCI", dependencies: ["Crypto"], swiftSettings: instrumented),
         .target(
             name: "LayerDiff",
-            dependencies: ["OCI", "CShims", "CArchive", "CISAL", "CZstd", "Crypto", system],
+            dependencies: ["OCI", "CShims", "CISAL", "CZstd", "Crypto", system],
             swiftSettings: instrumented
         ),
         .target(name: "CFuzzer"),

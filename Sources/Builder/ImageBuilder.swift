@@ -60,7 +60,7 @@ public struct ImageBuilder: Sendable {
         let agents = try SSHAgents(request)
         let leaks = try leakCheck(request, secrets, agents)
         try leaks.check(plan, annotations: request.annotations)
-        let work = try store.makeWorkDirectory()
+        let work = try store.makeWorkDirectory(isLazy: true)
         // What was brought here for this build has new files each time: there is nothing to remember of them.
         let hashes =
             request.contextOrigin != nil
@@ -83,7 +83,7 @@ public struct ImageBuilder: Sendable {
                 sandbox: request.sandbox,
                 filter: try request.sandbox.filter(),
                 cgroups: try request.sandbox.prepareCgroups(),
-                logs: try makeLogDirectory(),
+                logs: LogDirectory(in: "\(store.root)/logs"),
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
@@ -171,13 +171,6 @@ public struct ImageBuilder: Sendable {
                 usage: state.usage
             )
         }
-    }
-
-    private func makeLogDirectory() throws -> String {
-        let stamp = CreationTime(seconds: Int64(time(nil))).description
-        let path = "\(store.root)/logs/\(stamp)-\(getpid())"
-        try HostFile.createDirectories(path)
-        return path
     }
 }
 

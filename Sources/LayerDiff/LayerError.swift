@@ -26,6 +26,8 @@ public struct LayerError: Error, Sendable, Hashable {
         case blob(operation: String, errno: Errno)
         /// A layer's unpacked directory could not be had.
         case noDirectory(layer: Int, why: String)
+        /// A library that is loaded when it is needed is not there.
+        case missingLibrary(why: String)
         /// The system gave no thread or no memory.
         case resources(what: String)
     }
@@ -51,12 +53,15 @@ extension LayerError: CustomStringConvertible {
         case .truncated: "the layer's blob ends before the archive does: it is incomplete, fetch or build it again"
         case .corrupt(let why): "the layer's data is damaged: \(why)"
         case .wrongType(let path, let expected): "\(path) is no \(expected)"
-        case .changedWhileRead(let path): "\(path) changed while it was read: nothing else may write to it meanwhile"
+        case .changedWhileRead(let path):
+            "\(path) was changed while the build read it: see to it that nothing writes there, and build again"
         case .unrepresentable(let path, let why): "\(path) cannot be put into a layer: \(why)"
         case .symlinkLoop(let path): "\(path) leads through more than \(LayerStack.symlinkLimit) symlinks"
         case .file(let error): error.description
         case .blob(let operation, let errno): "cannot \(operation) the layer's blob: \(errno)"
         case .noDirectory(let layer, let why): "layer \(layer + 1) cannot be had unpacked: \(why)"
+        case .missingLibrary(let why):
+            "a compressed archive cannot be read without libarchive: \(why); install it (Debian: libarchive13)"
         case .resources(let what): "the system has no more \(what)"
         }
     }

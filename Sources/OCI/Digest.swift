@@ -2,21 +2,29 @@ import Crypto
 
 /// A sha256 digest: the only algorithm that swbuild writes or accepts.
 ///
+/// Kept as its 32 bytes: a build that finds everything in the cache handles tens of thousands, and most are never shown.
+///
 /// Source: image-spec 1.1, descriptor.md, "Digests".
-public struct Digest: Sendable, Hashable {
-    /// The 64 lower-case hexadecimal digits.
-    public let hex: String
+public struct Digest: Sendable {
+    /// How many bytes a digest has.
+    public static let size = 32
+
+    /// The bytes as four numbers, the first byte the highest: comparing the numbers compares the bytes.
+    private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Parses `sha256:` and 64 lower-case hexadecimal digits.
     /// - Throws: ``MalformedDigest`` for anything else.
     public init(parsing text: String) throws(MalformedDigest) {
-        let prefix = "sha256:"
-        guard text.hasPrefix(prefix) else { throw MalformedDigest(text: text) }
-        let hex = text.dropFirst(prefix.count)
-        guard hex.utf8.count == 64, hex.utf8.allSatisfy(Self.isLowerCaseHexDigit) else {
-            throw MalformedDigest(text: text)
+        let prefix = "sha256:".utf8
+        guard text.utf8.starts(with: prefix) else { throw MalformedDigest(text: text) }
+        let hex = text.utf8.dropFirst(prefix.count)
+        guard hex.count == 2 * Self.size else { throw MalformedDigest(text: text) }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (position, digit) in hex.enumerated() {
+            guard let value = Self.value(ofDigit: digit) else { throw MalformedDigest(text: text) }
+            words[position / 16] = words[position / 16] << 4 | value
         }
-        self.hex = String(hex)
+        self.words = (words[0], words[1], words[2], words[3])
     }
 
     /// The digest of `data`.
@@ -26,19 +34,45 @@ public struct Digest: Sendable, Hashable {
         self = hasher.finalize()
     }
 
-    /// Takes the 32 bytes of a computed sha256.
-    public init(sha256 bytes: some Sequence<UInt8>) {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(64)
-        for byte in bytes {
-            digits.append(Self.hexDigit(byte >> 4))
-            digits.append(Self.hexDigit(byte & 15))
+    /// Takes the 32 bytes of a computed sha256; what is missing counts as zero.
+    public init(sha256 bytes: UnsafeRawBufferPointer) {
+        func word(_ index: Int) -> UInt64 {
+            guard bytes.count >= (index + 1) * 8 else { return 0 }
+            return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
         }
-        hex = String(decoding: digits, as: UTF8.self)
+        words = (word(0), word(1), word(2), word(3))
     }
 
-    private static func isLowerCaseHexDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+    /// Takes the 32 bytes of a computed sha256.
+    public init(sha256 bytes: some Sequence<UInt8>) {
+        self = Array(bytes).withUnsafeBytes { Digest(sha256: $0) }
+    }
+
+    /// The 64 lower-case hexadecimal digits.
+    public var hex: String {
+        String(unsafeUninitializedCapacity: 2 * Self.size) { digits in
+            withBytes { bytes in
+                for (position, byte) in bytes.enumerated() {
+                    digits[2 * position] = Self.hexDigit(byte >> 4)
+                    digits[2 * position + 1] = Self.hexDigit(byte & 15)
+                }
+            }
+            return 2 * Self.size
+        }
+    }
+
+    /// Hands the 32 bytes to `body`.
+    public func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        let bytes = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+        return withUnsafeBytes(of: bytes, body)
+    }
+
+    private static func value(ofDigit digit: UInt8) -> UInt64? {
+        switch digit {
+        case 0x30...0x39: UInt64(digit - 0x30)
+        case 0x61...0x66: UInt64(digit - 0x61 + 10)
+        default: nil
+        }
     }
 
     private static func hexDigit(_ nibble: UInt8) -> UInt8 {
@@ -46,9 +80,17 @@ public struct Digest: Sendable, Hashable {
     }
 }
 
+extension Digest: Hashable {
+    /// Whether all the bytes are the same.
+    public static func == (left: Self, right: Self) -> Bool { left.words == right.words }
+
+    /// A digest's first bytes are as good a hash as any.
+    public func hash(into hasher: inout Swift.Hasher) { hasher.combine(words.0) }
+}
+
 extension Digest: Comparable {
-    /// In the order of the digits.
-    public static func < (left: Self, right: Self) -> Bool { left.hex < right.hex }
+    /// In the order of the bytes, which is that of the digits.
+    public static func < (left: Self, right: Self) -> Bool { left.words < right.words }
 }
 
 extension Digest: CustomStringConvertible {
@@ -76,7 +118,7 @@ extension Digest {
 
         /// The digest of all that was added.
         public consuming func finalize() -> Digest {
-            Digest(sha256: hash.finalize())
+            hash.finalize().withUnsafeBytes { Digest(sha256: $0) }
         }
     }
 }

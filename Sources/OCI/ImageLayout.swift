@@ -90,9 +90,13 @@ public struct ImageLayout: Sendable {
         while flock(lock, LOCK_EX) != 0 {
             guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
         }
-        var index = try index()
+        let name = "\(path)/index.json"
+        let before = try HostFile.read(name, limit: JSONValue.largestDocument)
+        var index = try ImageIndex(parsing: before, as: name)
         try change(&index)
-        try HostFile.write(index.json.encoded(), to: "\(path)/index.json")
+        let after = try index.json.encoded()
+        // An image that was built again as it was is named already.
+        if after != before { try HostFile.write(after, to: name) }
     }
 
     /// Puts an entry into the index under a name; an entry of that name, or of the same image without one, gives way.

@@ -28,18 +28,6 @@ extension JSONValue {
         }
     }
 
-    /// The document with sorted keys and no blanks: the same tree always gives the same bytes.
-    /// - Throws: ``DocumentError`` where a number is not finite.
-    public func encoded() throws(DocumentError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            return try Array(encoder.encode(self))
-        } catch {
-            throw DocumentError(document: "JSON", problem: .notEncodable)
-        }
-    }
-
     /// The document indented for a reader.
     /// - Throws: ``DocumentError`` where a number is not finite.
     public func prettyPrinted() throws(DocumentError) -> String {

@@ -68,7 +68,10 @@ final class Database: Sendable {
     }
 
     deinit {
-        connection.withLock { _ = sqlite3_close($0.handle) }
+        connection.withLock { connection in
+            connection.forgetStatements()
+            _ = sqlite3_close(connection.handle)
+        }
     }
 
     /// Runs statements that give nothing.
@@ -103,15 +106,37 @@ final class Database: Sendable {
 private struct Connection: @unchecked Sendable {
     let handle: OpaquePointer
     let path: String
+    /// Compiled statements by their text: a build asks the same questions for each of its steps.
+    private var statements: [String: OpaquePointer] = [:]
+
+    init(handle: OpaquePointer, path: String) {
+        self.handle = handle
+        self.path = path
+    }
+
+    mutating func forgetStatements() {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
+    }
+
+    private mutating func statement(_ text: String) throws -> OpaquePointer {
+        if let statement = statements[text] { return statement }
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(handle, text, -1, &statement, nil) == SQLITE_OK, let statement else { throw failure() }
+        statements[text] = statement
+        return statement
+    }
 
     func failure() -> DatabaseError {
         DatabaseError(path: path, message: String(cString: sqlite3_errmsg(handle)))
     }
 
-    func query(_ text: String, _ values: [DatabaseValue], limit: Int) throws -> [[DatabaseValue]] {
-        var statement: OpaquePointer?
-        guard sqlite3_prepare_v2(handle, text, -1, &statement, nil) == SQLITE_OK, let statement else { throw failure() }
-        defer { sqlite3_finalize(statement) }
+    mutating func query(_ text: String, _ values: [DatabaseValue], limit: Int) throws -> [[DatabaseValue]] {
+        let statement = try statement(text)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
         for (index, value) in values.enumerated() {
             guard bind(value, to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw failure() }
         }

@@ -66,6 +66,14 @@ public struct StepRecord: Sendable, Hashable {
     }
 }
 
+/// What a build that finds a step in the cache needs to know of it.
+public struct StepHit: Sendable, Hashable {
+    /// The layer that the step left.
+    public var diffID: DiffID
+    /// When the step ran, in seconds since the epoch.
+    public var created: Int64
+}
+
 /// A form of a layer made for output: other compression, or times held below a limit.
 public struct LayerVariant: Sendable, Hashable {
     /// The layer that it was made from.

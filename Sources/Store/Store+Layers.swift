@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import LayerDiff
 import OCI
@@ -51,7 +52,7 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try images.copy(descriptor, to: layout, by: part, verifying: !isFresh(descriptor.digest))
+            try copyVerified(descriptor, to: layout, by: part)
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))
             throw error
@@ -194,7 +195,28 @@ extension Store {
     /// - Throws: what ``unpack(_:)`` throws.
     public func directories(_ chain: [DiffID]) throws -> [String] {
         var seen: Set<String> = []
+        try unpackMissing(chain)
         return try chain.indices.reversed().map { try unpack(Array(chain[...$0])) }.filter { seen.insert($0).inserted }
+    }
+
+    /// Unpacks what has no directory yet, where that is several layers side by side: creating a file takes the kernel
+    /// longer than anything else here, and does so on one processor.
+    private func unpackMissing(_ chain: [DiffID]) throws {
+        let known = unpacked.withLock { $0 }
+        let missing = chain.indices.filter { position in
+            let diffID = chain[position]
+            return !known.contains(diffID) && !HostFile.exists("\(root)/layers/\(diffID.digest.hex)")
+        }
+        guard missing.count > 1 else { return }
+        let failures = Mutex<[Int: any Error]>([:])
+        DispatchQueue.concurrentPerform(iterations: missing.count) { number in
+            do {
+                _ = try unpack(Array(chain[...missing[number]]))
+            } catch {
+                failures.withLock { $0[number] = error }
+            }
+        }
+        if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
     }
 
     private func moveIntoPlace(_ directory: String, _ target: String) throws {

@@ -132,6 +132,7 @@ extension Store {
             statements.append(("DELETE FROM leak_checks WHERE diff_id = ?", [.text(hex)]))
             statements.append(("DELETE FROM variants WHERE source = ? OR diff_id = ?", [.text(hex), .text(hex)]))
         }
+        statements.append(("DELETE FROM verified WHERE digest NOT IN (SELECT digest FROM layers)", []))
         try database.transaction(statements)
         forgetLayers()
     }

@@ -58,14 +58,16 @@ public final class Store: Sendable {
         try Directory(path: path).spreadSubdirectories()
     }
 
+    /// The fields of a step may be long: they come last, so that who does not want them need not read past them, and the
+    /// table has row numbers, since SQLite reads the whole of a row in a tree of keys to compare it with another.
     private static let schema = """
         CREATE TABLE IF NOT EXISTS layers (
             diff_id TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL, compression TEXT NOT NULL,
             tree TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS steps (
             key TEXT NOT NULL, parent TEXT NOT NULL, definition TEXT NOT NULL, diff_id TEXT, created INTEGER NOT NULL,
-            seconds REAL NOT NULL, fields BLOB NOT NULL, used INTEGER NOT NULL,
-            PRIMARY KEY (key, parent)) WITHOUT ROWID;
+            seconds REAL NOT NULL, used INTEGER NOT NULL, fields BLOB NOT NULL,
+            PRIMARY KEY (key, parent));
         CREATE INDEX IF NOT EXISTS steps_definition ON steps (definition, used);
         CREATE TABLE IF NOT EXISTS selections (
             name TEXT PRIMARY KEY, digest TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
@@ -77,15 +79,16 @@ public final class Store: Sendable {
             modified INTEGER, name TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS leak_checks (
             diff_id TEXT NOT NULL, patterns TEXT NOT NULL, PRIMARY KEY (diff_id, patterns)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS verified (digest TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROWID;
         """
 
     /// Where the compiled system call filter is kept, so that a build need not compile it again.
     public var seccompDirectory: String { "\(root)/seccomp" }
 
-    /// A directory for a build that begins.
+    /// A directory for a build that begins; where `isLazy`, it is made when something is first to be put there.
     /// - Throws: ``HostFileError`` where it cannot be made.
-    public func makeWorkDirectory() throws -> WorkDirectory {
-        try WorkDirectory(in: "\(root)/tmp")
+    public func makeWorkDirectory(isLazy: Bool = false) throws -> WorkDirectory {
+        try WorkDirectory(in: "\(root)/tmp", isLazy: isLazy)
     }
 
     /// Waits for a lock by name; other processes and other steps of this one wait for each other so.
@@ -113,7 +116,7 @@ public final class Store: Sendable {
     static let useGrain: Int64 = 3600
 
     /// Notes that a row was used now, where the last such note is old: what builds use is the last to be pruned.
-    private func noteUse(_ table: String, where condition: String, _ values: [DatabaseValue], last: Int64?) throws {
+    func noteUse(_ table: String, where condition: String, _ values: [DatabaseValue], last: Int64?) throws {
         guard let last, last < Self.now - Self.useGrain else { return }
         try database.query("UPDATE \(table) SET used = ? WHERE \(condition)", [.integer(Self.now)] + values)
     }
@@ -143,6 +146,21 @@ public final class Store: Sendable {
             seconds: row[2].real ?? 0,
             fields: row[3].blob ?? []
         )
+    }
+
+    /// The layer that a step left before, where it is still there, without the fields that explain a miss.
+    /// - Throws: ``DatabaseError``.
+    public func hit(_ identity: StepIdentity) throws -> StepHit? {
+        let name: [DatabaseValue] = [.text(identity.key.hex), .text(identity.parent?.digest.hex ?? "")]
+        let rows = try database.query(
+            "SELECT diff_id, created, used FROM steps WHERE key = ? AND parent = ?",
+            name
+        )
+        guard let row = rows.first, let hex = row[0].text, let created = row[1].integer else { return nil }
+        let diffID = DiffID(try Digest(parsing: "sha256:\(hex)"))
+        guard try layer(diffID) != nil else { return nil }
+        try noteUse("steps", where: "key = ? AND parent = ?", name, last: row[2].integer)
+        return StepHit(diffID: diffID, created: created)
     }
 
     /// Records of the same definition with whatever contents and parents, the last used first.

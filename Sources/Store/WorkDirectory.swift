@@ -1,6 +1,7 @@
 import Glibc
 import LayerDiff
 import OCI
+import Synchronization
 
 /// The directory of one running build under `tmp/`, under a lock that dies with the process.
 ///
@@ -9,17 +10,33 @@ public final class WorkDirectory: Sendable {
     /// Where the build's temporary files go.
     public let path: String
     private let lockPath: String
-    private let lock: FileLock
+    /// `nil` as long as there is no directory.
+    private let lock = Mutex<FileLock?>(nil)
 
-    init(in parent: String) throws {
+    /// Makes the directory now, or, where `isLazy`, when something is first to be put there: a build that finds all it
+    /// needs makes none.
+    init(in parent: String, isLazy: Bool = false) throws {
         let name = "\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
         path = "\(parent)/\(name)"
         lockPath = "\(path).lock"
-        lock = try FileLock.wait(for: lockPath)
-        guard mkdir(path, 0o700) == 0 else { throw HostFileError("create the directory", path, code: errno) }
+        if !isLazy { try make() }
+    }
+
+    private func make() throws {
+        try lock.withLock { lock in
+            guard lock == nil else { return }
+            let new = try FileLock.wait(for: lockPath)
+            guard mkdir(path, 0o700) == 0 else {
+                let code = errno
+                unlink(lockPath)
+                throw HostFileError("create the directory", path, code: code)
+            }
+            lock = new
+        }
     }
 
     deinit {
+        guard lock.withLock({ $0 != nil }) else { return }
         removeTree(path)
         // What could not be removed keeps its lock file: the next to open the store tries again.
         if !HostFile.exists(path) { unlink(lockPath) }
@@ -27,12 +44,15 @@ public final class WorkDirectory: Sendable {
 
     /// A path below that nobody else uses.
     public func unique(_ name: String) -> String {
-        "\(path)/\(name)-\(UInt64.random(in: 0...UInt64.max))"
+        // Where the directory cannot be made, neither can what is to be there, and that is told.
+        try? make()
+        return "\(path)/\(name)-\(UInt64.random(in: 0...UInt64.max))"
     }
 
     /// A new empty directory.
     /// - Throws: ``HostFileError`` where it cannot be made.
     public func makeDirectory(_ name: String, mode: mode_t = 0o755) throws -> String {
+        try make()
         let path = unique(name)
         guard mkdir(path, mode) == 0, chmod(path, mode) == 0 else {
             throw HostFileError("create the directory", path, code: errno)

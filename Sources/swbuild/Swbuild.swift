@@ -15,7 +15,12 @@ enum Main {
         Signals.watch()
         let done = DispatchSemaphore(value: 0)
         Task.detached {
-            await Swbuild.main(Swbuild.reordered(Array(CommandLine.arguments.dropFirst())))
+            let arguments = Swbuild.reordered(Array(CommandLine.arguments.dropFirst()))
+            if let build = Swbuild.build(arguments) {
+                do { try await build.run() } catch { Swbuild.exit(withError: error) }
+            } else {
+                await Swbuild.main(arguments)
+            }
             done.signal()
         }
         done.wait()
@@ -51,14 +56,36 @@ struct Swbuild: AsyncParsableCommand {
 }
 
 extension Swbuild {
+    /// The build that the arguments ask for, where they do so plainly and without a mistake.
+    ///
+    /// Finding the command by way of the whole program's costs several times what parsing its options does. Of what is
+    /// not plain, and of mistakes, the whole program's parser tells.
+    static func build(_ arguments: [String]) -> BuildCommand? {
+        wordsOfBuild(arguments).flatMap { try? BuildCommand.parse($0) }
+    }
+
+    /// The words behind `build`, said or meant, where nobody else is asked for.
+    private static func wordsOfBuild(_ arguments: [String]) -> [String]? {
+        let others = ["-h", "--help", "--help-hidden", "--version", "help"]
+        let isForOthers = arguments.contains { word in
+            others.contains(word) || word.hasPrefix("---") || word.hasPrefix("--generate-completion-script")
+        }
+        guard let first = arguments.first, !isForOthers else { return nil }
+        if first == BuildCommand.configuration.commandName { return Array(arguments.dropFirst()) }
+        return verbs.contains(first) ? nil : arguments
+    }
+
+    private static var verbs: [String] {
+        configuration.subcommands.flatMap { command in
+            [command.configuration.commandName].compactMap { $0 } + command.configuration.aliases
+        }
+    }
+
     /// The arguments with `--root`, where it stands before the verb, moved behind that: there it is expected.
     static func reordered(_ arguments: [String]) -> [String] {
         let count = arguments.first == "--root" ? 2 : arguments.first?.hasPrefix("--root=") == true ? 1 : 0
         guard count > 0, arguments.count > count else { return arguments }
         let verb = arguments[count]
-        let verbs = configuration.subcommands.flatMap { command in
-            [command.configuration.commandName].compactMap { $0 } + command.configuration.aliases
-        }
         guard verbs.contains(verb) else { return arguments }
         return [verb] + arguments[..<count] + arguments[(count + 1)...]
     }

@@ -20,7 +20,7 @@ import Testing
             let entry = layer.entry
             switch entry.kind {
             case .file:
-                guard case .file(let directory, let path) = layer.content else { return "\(entry.path) file" }
+                guard case .file(let directory, let path, _) = layer.content else { return "\(entry.path) file" }
                 var bytes = [UInt8](repeating: 0, count: 100)
                 let count = try bytes.withUnsafeMutableBytes { try directory.openFile(path).read(into: $0) }
                 return "\(entry.path) file \(String(decoding: bytes[..<count], as: UTF8.self))"

@@ -16,6 +16,35 @@ import Testing
         #expect(Array(path.name) == [0xff, 0xfe])
     }
 
+    /// What the fast way comes to is what splitting comes to.
+    @Test func normalisesLikeSplitting() {
+        var generator = SystemRandomNumberGenerator()
+        let parts = ["", ".", "..", "...", "a", "bc", ".x", "..y", "\u{e9}", "a b"]
+        for _ in 0..<2000 {
+            let words = (0..<Int.random(in: 0...7, using: &generator)).compactMap { _ in parts.randomElement() }
+            let text = words.joined(separator: "/")
+            var expected: [Substring] = []
+            for component in text.split(separator: "/") where component != "." {
+                if component == ".." { _ = expected.popLast() } else { expected.append(component) }
+            }
+            #expect(ContainerPath(text).bytes == Array(expected.joined(separator: "/").utf8), "\(text)")
+            let base = ContainerPath("base/dir")
+            #expect(base.appending(text.utf8) == ContainerPath("base/dir/\(text)"), "\(text)")
+        }
+    }
+
+    @Test func isPutTogetherAndTakenApart() {
+        let (top, below) = (ContainerPath("a/b"), ContainerPath("c/d"))
+        #expect(top.child(Array("c".utf8)) == ContainerPath("a/b/c"))
+        #expect(ContainerPath.root.child(Array("c".utf8)) == ContainerPath("c"))
+        #expect(top.appending(below) == ContainerPath("a/b/c/d"))
+        #expect(top.appending(ContainerPath.root) == top)
+        #expect(ContainerPath.root.appending(below) == below)
+        #expect(ContainerPath("a/b/c/d").dropping(top) == below)
+        #expect(top.dropping(top) == .root)
+        #expect(below.dropping(.root) == below)
+    }
+
     @Test func leadsUpAndDown() {
         let path = ContainerPath("usr/lib/x")
         #expect(path.parent == ContainerPath("usr/lib"))

@@ -32,6 +32,19 @@ import Testing
         #expect(throws: MalformedDigest.self) { try Digest(parsing: text) }
     }
 
+    @Test func theOrderIsThatOfTheDigits() {
+        let digests = (0..<200).map { Digest(of: "\($0)".utf8) }
+        #expect(digests.sorted().map(\.hex) == digests.map(\.hex).sorted())
+        #expect(Set(digests).count == digests.count)
+    }
+
+    @Test func itsBytesAreThoseOfTheDigits() throws {
+        let digest = try Digest(parsing: "sha256:00ff" + String(repeating: "a1", count: 30))
+        let bytes = digest.withBytes { Array($0) }
+        #expect(bytes == [0x00, 0xff] + [UInt8](repeating: 0xa1, count: 30))
+        #expect(Digest(sha256: bytes) == digest)
+    }
+
     @Test func messagesDoNotRepeatEndlessInput() {
         let text = String(repeating: "x", count: 100_000)
         let error = #expect(throws: MalformedDigest.self) { try Digest(parsing: text) }

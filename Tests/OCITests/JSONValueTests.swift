@@ -1,3 +1,4 @@
+import FoundationEssentials
 import OCI
 import Testing
 
@@ -23,6 +24,28 @@ import Testing
     ])
     func normalises(text: String, expected: String) throws {
         #expect(try roundTrip(text) == expected)
+    }
+
+    /// What Foundation writes for the same tree: a second opinion on each escape.
+    @Test func writesWhatFoundationWrites() throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let texts =
+            (0..<0x300).compactMap { Unicode.Scalar($0).map { "a\(Character($0))b" } } + ["\r\n", "\u{2028}", "😀"]
+        let numbers: [JSONValue] = [
+            .integer(.min), .integer(.max), .number(0.1), .number(-1e-7), .number(1e21), .number(1e100), .number(2),
+            .number(123_456_789.125), .number(.leastNonzeroMagnitude),
+        ]
+        let members = Dictionary(uniqueKeysWithValues: (0..<50).map { ("k\($0)/\n", JSONValue.bool($0 % 2 == 0)) })
+        let tree = JSONValue.array(texts.map(JSONValue.string) + numbers + [.null, .object(members), .array([])])
+        let ours = String(decoding: try tree.encoded(), as: UTF8.self)
+        #expect(ours == String(decoding: try encoder.encode(tree), as: UTF8.self))
+        #expect(try JSONValue(parsing: Array(ours.utf8), as: "test").encoded() == Array(ours.utf8))
+    }
+
+    @Test(arguments: [Double.nan, .infinity, -.infinity])
+    func refusesWhatIsNoNumber(value: Double) {
+        #expect(throws: DocumentError.self) { try JSONValue.array([.number(value)]).encoded() }
     }
 
     @Test func ordersKeysTheSameWayAlways() throws {

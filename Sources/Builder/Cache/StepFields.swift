@@ -20,11 +20,14 @@ struct StepFields {
         return hasher.finalize()
     }
 
+    /// The files that a step takes, for the explanation of a later miss: they are no part of the digest.
+    var files: [SelectionDigest.KeptFile] = []
+
     /// The fields as they are kept.
-    func encoded(files: [String]) -> [UInt8] {
+    func encoded() -> [UInt8] {
         var members: [String: JSONValue] = [:]
         for field in fields { members[field.name] = .strings(field.values) }
-        if !files.isEmpty { members["files"] = .strings(files) }
+        if !files.isEmpty { members["files"] = .strings(files.map(\.line)) }
         return (try? JSONValue.object(members).encoded()) ?? []
     }
 }

@@ -94,16 +94,24 @@ final class ContextTree: SourceTree, Sendable {
         let parent = verdict(path)
         var result: [SourceNode] = []
         for item in try directory.list(path) {
-            let child = path.appending(item.name)
+            let child = path.child(item.name)
             let verdict = rules?.verdict(for: child.bytes, parent: parent) ?? .included
             if let node = try node(child, item.status, verdict) { result.append(node) }
         }
         return result
     }
 
-    func content(_ node: SourceNode) throws -> ContentSource { .file(directory, node.entry.path) }
+    /// The file as it was when its digest became part of the key: a layer must be what its key says.
+    func content(_ node: SourceNode) throws -> ContentSource {
+        if node.status?.size == 0 { return .none }
+        return .file(directory, node.entry.path, version: node.status.map(FileVersion.init))
+    }
 
     func digest(_ node: SourceNode) throws -> Digest {
         try hashes.digest(of: node, in: directory)
     }
+
+    func knownDigest(_ node: SourceNode) -> Digest? { node.status.flatMap(hashes.knownDigest) }
+
+    var isListedByKernel: Bool { true }
 }

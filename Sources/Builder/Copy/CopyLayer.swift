@@ -10,16 +10,15 @@ struct CopyLayer {
     private let mode: ModeChange?
     /// The modification time of directories that the step makes.
     private let now: Int64
-    private var entries: [ContainerPath: Placed] = [:]
+    private var placed: [LayerEntry] = []
+    /// Where in `placed` each path is: entries are large, and a table of them would be larger still.
+    private var positions: [ContainerPath: Int32] = [:]
+    /// Of which file an entry is a name, where it has others.
+    private var links: [Int32: Link] = [:]
     /// The number of the source that is being placed.
     private var group = 0
     /// The mode of the directories that are made on the way to what is being placed.
     private var impliedMode: UInt16 = 0o755
-
-    private struct Placed {
-        var entry: LayerEntry
-        var identity: Link?
-    }
 
     /// Names of one file stay names of one file within what one source selected.
     private struct Link: Hashable {
@@ -44,6 +43,10 @@ struct CopyLayer {
         now: Int64
     ) throws -> [LayerEntry] {
         var layer = CopyLayer(step: step, stack: stack, owner: owner, now: now)
+        // Growing by doubling would take twice the memory for a moment, of what is most of a large layer's.
+        let count = selection.groups.reduce(0) { $0 + $1.items.count }
+        layer.placed.reserveCapacity(count)
+        layer.positions.reserveCapacity(count)
         try layer.place(selection)
         return layer.finish()
     }
@@ -51,14 +54,28 @@ struct CopyLayer {
     // MARK: What is there
 
     private func existing(_ path: ContainerPath) -> TreeEntry? {
-        if let placed = entries[path] { return placed.entry.entry }
+        if let entry = placedEntry(path) { return entry }
         // What was placed in the way of a directory hides what is below that.
         var ancestor = path.parent
         while let current = ancestor {
-            if let placed = entries[current], !placed.entry.entry.isDirectory { return nil }
+            if let entry = placedEntry(current), !entry.isDirectory { return nil }
             ancestor = current.parent
         }
         return stack?.lookup(path)?.entry
+    }
+
+    private func placedEntry(_ path: ContainerPath) -> TreeEntry? { positions[path].map { placed[Int($0)].entry } }
+
+    private mutating func put(_ entry: LayerEntry, link: Link? = nil) {
+        let path = entry.entry.path
+        let position = positions[path] ?? Int32(placed.count)
+        if Int(position) < placed.count {
+            placed[Int(position)] = entry
+        } else {
+            placed.append(entry)
+            positions[path] = position
+        }
+        links[position] = link
     }
 
     /// Follows links of what is there and of what was placed.
@@ -77,7 +94,7 @@ struct CopyLayer {
         var current = ContainerPath.root
         for (position, component) in path.components.enumerated() {
             current = current.appending(component)
-            guard case .symlink(let target)? = entries[current]?.entry.entry.kind else { continue }
+            guard case .symlink(let target)? = placedEntry(current)?.kind else { continue }
             let rest = path.components.dropFirst(position + 1).joined(separator: [0x2F])
             let base = target.first == 0x2F ? [] : (current.parent ?? .root).bytes
             return ContainerPath(cleaning: base + [0x2F] + target + [0x2F] + rest)
@@ -169,10 +186,9 @@ struct CopyLayer {
         }
         if existing(target) != nil { throw CopyError.fileInTheWay(target) }
         try makeDirectory(target)
-        guard var placed = entries[target] else { return }
-        placed.entry.entry.modified = source.modified
-        if let mode { placed.entry.entry.mode = mode.applied(to: placed.entry.entry.mode, isDirectory: true) }
-        entries[target] = placed
+        guard let position = positions[target].map(Int.init) else { return }
+        placed[position].entry.modified = source.modified
+        if let mode { placed[position].entry.mode = mode.applied(to: placed[position].entry.mode, isDirectory: true) }
     }
 
     private mutating func place(
@@ -196,7 +212,7 @@ struct CopyLayer {
         let content: ContentSource =
             if case .file = entry.kind { try selection.trees[item.tree].content(item.node) } else { .none }
         let link = item.node.identity.map { Link(group: group, identity: $0) }
-        entries[target] = Placed(entry: LayerEntry(entry: entry, content: content), identity: link)
+        put(LayerEntry(entry: entry, content: content), link: link)
     }
 
     /// A link gives way to a directory; anything else is the user's to remove.
@@ -229,7 +245,7 @@ struct CopyLayer {
     /// Lists a directory and those above it: as they are where they exist, new ones otherwise.
     private mutating func makeDirectory(_ path: ContainerPath) throws {
         guard !path.isRoot else { return }
-        if let placed = entries[path], placed.entry.entry.isDirectory { return }
+        if let entry = placedEntry(path), entry.isDirectory { return }
         try makeParents(of: path)
         if isDirectory(path) {
             try keep(path)
@@ -244,33 +260,40 @@ struct CopyLayer {
             gid: owner?.gid ?? 0,
             modified: now
         )
-        entries[path] = Placed(entry: LayerEntry(entry: entry, content: .none))
+        put(LayerEntry(entry: entry, content: .none))
     }
 
     /// Lists a directory that is there, unchanged: a layer names the parents of all that it holds.
     private mutating func keep(_ path: ContainerPath) throws {
-        guard entries[path] == nil, var entry = existing(path), !path.isRoot else { return }
+        guard positions[path] == nil, var entry = existing(path), !path.isRoot else { return }
         entry.path = path
         entry.kind = .directory(opaque: false)
-        entries[path] = Placed(entry: LayerEntry(entry: entry, content: .none))
+        put(LayerEntry(entry: entry, content: .none))
     }
 
     // MARK: The result
 
     /// In byte order; further names of one file become hard links to the first.
-    private func finish() -> [LayerEntry] {
+    private mutating func finish() -> [LayerEntry] {
+        var entries: [LayerEntry] = []
+        swap(&entries, &placed)
+        positions = [:]
+        if !links.isEmpty { Self.link(&entries, links) }
+        // In its place: the list may be long, and is mostly in order.
+        entries.sort { $0.entry.path < $1.entry.path }
+        return entries
+    }
+
+    private static func link(_ entries: inout [LayerEntry], _ links: [Int32: Link]) {
         var first: [Link: ContainerPath] = [:]
-        return entries.keys.sorted().compactMap { path in
-            guard let placed = entries[path] else { return nil }
-            guard let link = placed.identity else { return placed.entry }
-            guard let target = first[link] else {
-                first[link] = path
-                return placed.entry
+        for position in links.keys.map(Int.init).sorted(by: { entries[$0].entry.path < entries[$1].entry.path }) {
+            guard let link = links[Int32(position)] else { continue }
+            if let target = first[link] {
+                entries[position].entry.kind = .hardLink(target: target)
+                entries[position].content = .none
+            } else {
+                first[link] = entries[position].entry.path
             }
-            var entry = placed.entry
-            entry.entry.kind = .hardLink(target: target)
-            entry.content = .none
-            return entry
         }
     }
 }

@@ -102,8 +102,8 @@ struct Selector {
         var start = directory
         start.isImplicit = false
         try tree.walk(start) { node in
-            let below = ContainerPath(cleaning: node.entry.path.bytes.dropFirst(root.bytes.count))
-            let relative = prefix.appending(below.bytes)
+            let below = node.entry.path.dropping(root)
+            let relative = prefix.appending(below)
             guard below.isRoot || !isExcluded(relative) else { return }
             items.append(Selection.Item(relative: relative, node: node, tree: index))
         }
@@ -136,101 +136,6 @@ struct Selector {
         } else {
             items.append(Selection.Item(relative: place, node: node, tree: index))
             selection.groups.append(Selection.Group(form: .tree, items: items))
-        }
-    }
-}
-
-extension Selection {
-    private static let keptFiles = 10_000
-
-    /// The digest of what was selected, as far as it matters to the step: names, kinds, modes, owners, contents.
-    ///
-    /// Times do not count: a file that was only touched is the same file.
-    /// With it, the files and their digests as far as they are kept for the explanation of a later miss.
-    func digest(owner: String?, mode: String?) throws -> (digest: Digest, files: [String]) {
-        var fields = FieldHasher(domain: "selection")
-        var files: [String] = []
-        let modesMatter = mode.flatMap(ModeChange.init(parsing:))?.isRelative ?? true
-        var seen: [SourceNode.Identity: Int] = [:]
-        fields.add(needsDirectory ? 1 : 0)
-        fields.add(makesDestination ? 1 : 0)
-        fields.add(groups.count)
-        for group in groups {
-            fields.add("\(group.form)")
-            fields.add(group.items.count)
-            for item in group.items {
-                let entry = item.node.entry
-                fields.add(item.relative.bytes)
-                if modesMatter { fields.add(Int(entry.mode)) }
-                if owner == nil {
-                    fields.add(Int(entry.uid))
-                    fields.add(Int(entry.gid))
-                }
-                fields.add(entry.attributes.count)
-                for attribute in entry.attributes {
-                    fields.add(attribute.name)
-                    fields.add(attribute.value)
-                }
-                if let identity = item.node.identity {
-                    if let first = seen[identity] {
-                        fields.add("link")
-                        fields.add(first)
-                        continue
-                    }
-                    seen[identity] = seen.count
-                }
-                try fields.add(kind: entry.kind) {
-                    let digest = try trees[item.tree].digest(item.node)
-                    if files.count < Self.keptFiles {
-                        files.append("\(digest.hex.prefix(16)) \(String(entry.mode, radix: 8)) \(entry.path)")
-                    }
-                    return digest
-                }
-            }
-        }
-        return (fields.finalize(), files)
-    }
-}
-
-extension Selection {
-    /// Looks again at the files of contexts: one that was changed since its digest was taken is not what the key says.
-    func checkUnchanged() throws {
-        for group in groups {
-            for item in group.items {
-                guard let before = item.node.status, before.kind == .file else { continue }
-                let now = try trees[item.tree].node(item.node.entry.path)?.status
-                guard before.inode == now?.inode, before.size == now?.size, before.modified == now?.modified,
-                    before.changed == now?.changed
-                else { throw CopyError.changed(item.node.entry.path) }
-            }
-        }
-    }
-}
-
-extension FieldHasher {
-    /// Adds what a node is, with the digest of its content where it is a file.
-    mutating func add(kind: TreeEntry.Kind, content: () throws -> Digest) rethrows {
-        switch kind {
-        case .file:
-            add("file")
-            add(try content().hex)
-        case .directory: add("directory")
-        case .symlink(let target):
-            add("symlink")
-            add(target)
-        case .hardLink(let target):
-            add("hardlink")
-            add(target.bytes)
-        case .characterDevice(let major, let minor):
-            add("character")
-            add(Int(major))
-            add(Int(minor))
-        case .blockDevice(let major, let minor):
-            add("block")
-            add(Int(major))
-            add(Int(minor))
-        case .fifo: add("fifo")
-        case .whiteout: add("whiteout")
         }
     }
 }

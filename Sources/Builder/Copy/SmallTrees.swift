@@ -90,7 +90,7 @@ struct ArchiveTree: SourceTree {
     func content(_ node: SourceNode) throws -> ContentSource { contents[node.entry.path] ?? .none }
 
     func digest(_ node: SourceNode) throws -> Digest {
-        guard case .file(let directory, let path) = try content(node) else { return Digest(of: []) }
+        guard case .file(let directory, let path, _) = try content(node) else { return Digest(of: []) }
         return try contentDigest(directory, path)
     }
 }

@@ -21,7 +21,7 @@ struct SourceNode: Sendable {
 }
 
 /// A tree of files to take from: a build context, a stage's file system, an unpacked archive.
-protocol SourceTree {
+protocol SourceTree: Sendable {
     /// The node at a path, links not followed; `nil` where there is none.
     func node(_ path: ContainerPath) throws -> SourceNode?
     /// What a directory holds, in byte order.
@@ -30,6 +30,16 @@ protocol SourceTree {
     func content(_ node: SourceNode) throws -> ContentSource
     /// The digest of a regular file's bytes.
     func digest(_ node: SourceNode) throws -> Digest
+    /// The same, where it is known without reading the file.
+    func knownDigest(_ node: SourceNode) -> Digest?
+    /// Whether listing a directory waits for the file system, so that it is worth a thread.
+    var isListedByKernel: Bool { get }
+}
+
+extension SourceTree {
+    func knownDigest(_ node: SourceNode) -> Digest? { nil }
+
+    var isListedByKernel: Bool { false }
 }
 
 extension SourceTree {
@@ -61,15 +71,23 @@ extension SourceTree {
     ///
     /// A directory that is only there for what is below it is visited with the first of that.
     func walk(_ start: SourceNode, _ body: (SourceNode) throws -> Void) throws {
-        var pending: [SourceNode] = []
-        try walk(start, pending: &pending, body)
+        var walk = TreeWalk(tree: self)
+        defer { walk.ahead?.stop() }
+        try walk.visit(start, body)
     }
+}
 
-    private func walk(
-        _ node: SourceNode,
-        pending: inout [SourceNode],
-        _ body: (SourceNode) throws -> Void
-    ) throws {
+/// A walk through a tree: what has been left for later, and who lists what comes next.
+private struct TreeWalk {
+    let tree: any SourceTree
+    /// Directories that are visited with the first of what is below them.
+    var pending: [SourceNode] = []
+    var ahead: ListingAhead?
+    private var isBegun = false
+
+    init(tree: any SourceTree) { self.tree = tree }
+
+    mutating func visit(_ node: SourceNode, _ body: (SourceNode) throws -> Void) throws {
         if node.isImplicit {
             pending.append(node)
         } else {
@@ -78,8 +96,16 @@ extension SourceTree {
             try body(node)
         }
         guard node.entry.isDirectory else { return }
-        for child in try children(node.entry.path) { try walk(child, pending: &pending, body) }
+        for child in try children(of: node) { try visit(child, body) }
         if let last = pending.last, last.entry.path == node.entry.path { pending.removeLast() }
+    }
+
+    private mutating func children(of node: SourceNode) throws -> [SourceNode] {
+        if let ahead { return try ahead.children(node.entry.path) }
+        let children = try tree.children(node.entry.path)
+        if !isBegun, tree.isListedByKernel { ahead = ListingAhead.begin(with: children, of: tree) }
+        isBegun = true
+        return children
     }
 }
 
@@ -115,7 +141,7 @@ struct StackTree: SourceTree {
     }
 
     func digest(_ node: SourceNode) throws -> Digest {
-        guard case .file(let directory, let path) = try content(node) else { return Digest(of: []) }
+        guard case .file(let directory, let path, _) = try content(node) else { return Digest(of: []) }
         return try contentDigest(directory, path)
     }
 }
@@ -131,7 +157,6 @@ enum CopyError: Error, CustomStringConvertible {
     case unknownGroup(String, near: String?)
     case malformedMode(String)
     case whiteoutDevice(ContainerPath)
-    case changed(ContainerPath)
 
     var description: String { ([sentence] + hints).joined(separator: "; ") }
 
@@ -140,7 +165,7 @@ enum CopyError: Error, CustomStringConvertible {
         switch self {
         case .missing(_, _, let hints): hints
         case .unknownUser(_, let near), .unknownGroup(_, let near): near.map { ["did you mean `\($0)`?"] } ?? []
-        case .dangling, .tooManyLinks, .fileInTheWay, .directoryInTheWay, .malformedMode, .whiteoutDevice, .changed: []
+        case .dangling, .tooManyLinks, .fileInTheWay, .directoryInTheWay, .malformedMode, .whiteoutDevice: []
         }
     }
 
@@ -159,7 +184,6 @@ enum CopyError: Error, CustomStringConvertible {
         case .unknownGroup(let name, _):
             "the image has no group `\(name)` in /etc/group; use a number or add the group first"
         case .malformedMode(let mode): "`\(mode)` is no mode: expected an octal number such as 0755, or u=rwX,go=rX"
-        case .changed(let path): "\(path) of the build context was changed while it was copied; build again"
         case .whiteoutDevice(let path):
             "\(path) of the build context is a device node 0:0, which a layer cannot hold; name it in .dockerignore"
         }

@@ -38,19 +38,19 @@ struct Exporter {
         for tag in tags { try layout.put(indexEntry(tag)) }
     }
 
-    /// Copies two blobs at a time: most of it is hashing.
+    private static let smallBlobs: Int64 = 4 << 20
+
+    /// Copies the blobs that the layout has not got, where they are large two at a time: most of it is hashing.
     private func copyBlobs(to layout: ImageLayout) async throws {
         let (store, trace) = (store, trace)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, blob) in blobs.enumerated() {
-                if position >= 2 { try await group.next() }
-                group.addTask {
-                    try await onThread {
-                        try trace.span(.blob, detail: blob.digest.description) { try store.export(blob, to: layout) }
-                    }
-                }
+        let missing = blobs.filter { !layout.hasBlob($0) }
+        guard !missing.isEmpty else { return }
+        let threads = missing.reduce(0) { $0 + $1.size } > Self.smallBlobs ? 2 : 1
+        try await onThread {
+            _ = try inParallel(missing.count, threads: threads, batch: 1) { number in
+                let blob = missing[number]
+                try trace.span(.blob, detail: blob.digest.description) { try store.export(blob, to: layout) }
             }
-            try await group.waitForAll()
         }
     }
 

@@ -24,10 +24,23 @@ struct Solver {
         var states: [NodeID: StepState] = [:]
         await withTaskGroup(of: Event.self) { group in
             while true {
-                for node in scheduler.next() {
-                    let inputs = states
-                    let ready = graph.nodes[node.index].inputs.compactMap { ends[$0] }.max() ?? began
-                    group.addTask { await run(node, inputs, ready: ready) }
+                // What the cache has makes others ready at once, without a thread and a way there and back.
+                var isMore = true
+                while isMore {
+                    isMore = false
+                    for node in scheduler.next() {
+                        let inputs = states
+                        let ready = graph.nodes[node.index].inputs.compactMap { ends[$0] }.max() ?? began
+                        if let state = atHand(node, inputs, ready: ready) {
+                            states[node] = state
+                            lastEnd = trace.start()
+                            ends[node] = lastEnd
+                            scheduler.finished(node)
+                            isMore = true
+                        } else {
+                            group.addTask { await run(node, inputs, ready: ready) }
+                        }
+                    }
                 }
                 guard let event = await group.next() else { break }
                 switch event {
@@ -64,10 +77,24 @@ struct Solver {
         case layerFinished((any Error)?)
     }
 
-    private func run(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) async -> Event {
+    /// What a step comes to where that takes no time, told like any other step.
+    private func atHand(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) -> StepState? {
         let node = graph.nodes[id.index]
         // An empty base is nothing that anybody waits for.
-        if node.operation == .scratch { return .done(id, .base([]), nil) }
+        if node.operation == .scratch { return .base([]) }
+        let trace = environment.trace
+        let began = trace.start()
+        let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)
+        guard let state = runner.resultAtHand() else { return nil }
+        trace.end(.queue, step: id.index, since: ready, at: began)
+        trace.endStep(id.index, since: began, .cached)
+        environment.progress.emit(.started(step: id.index, name: node.display.name))
+        environment.progress.emit(.finished(step: id.index, cached: true, seconds: 0, usage: nil))
+        return state
+    }
+
+    private func run(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) async -> Event {
+        let node = graph.nodes[id.index]
         environment.progress.emit(.started(step: id.index, name: node.display.name))
         let trace = environment.trace
         let began = trace.start()
@@ -123,7 +150,7 @@ final class StepEnvironment: Sendable {
     let filter: SeccompPolicy
     /// Where the steps' cgroups are made; `nil` where nothing asks for them.
     let cgroups: CgroupParent?
-    let logs: String
+    let logs: LogDirectory
     let inFlight = LayersInFlight()
     let contexts: [ContextTree]
     let checks: CheckOptions
@@ -181,7 +208,7 @@ final class StepEnvironment: Sendable {
         var sandbox: SandboxOptions
         var filter: SeccompPolicy
         var cgroups: CgroupParent?
-        var logs: String
+        var logs: LogDirectory
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources

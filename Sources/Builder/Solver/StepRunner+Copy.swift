@@ -9,10 +9,16 @@ extension StepRunner {
     func copy(_ step: CopyStep) throws -> Outcome {
         let base = try state(of: step.base)
         let fetched = try fetch(step)
-        let key = try span(.key) { try copyKey(step, on: base, fetched) }
-        return try cached(key.key, on: base) {
+        // Where it had to be computed: a hit by a remembered digest needs none.
+        var known: Selection?
+        let key = try span(.key) {
+            let content = try contentDigest(of: step, fetched, &known)
+            return copyKey(step, on: base, content)
+        }
+        return try cached(key, on: base) {
             try verify(fetched)
-            let selection = try key.selection ?? select(step, fetched)
+            // Not kept while the layer is written: it may be large.
+            let selection = try known.take() ?? select(step, fetched)
             waitForLayers(base.chain)
             let selecting = environment.trace.start()
             defer { environment.trace.end(.selecting, step: id.index, since: selecting) }
@@ -30,19 +36,13 @@ extension StepRunner {
                     now: environment.now
                 )
             }
-            return Produced(entries: entries, verify: { try selection.checkUnchanged() })
+            return Produced(entries: entries, isGivenByKey: !step.isAdd)
         }
     }
 
     // MARK: The key
 
-    private struct CopyKey {
-        var key: Key
-        /// Where it had to be computed: a hit by a remembered digest needs none.
-        var selection: Selection?
-    }
-
-    private func copyKey(_ step: CopyStep, on base: StepState, _ fetched: FetchedSources) throws -> CopyKey {
+    func copyKey(_ step: CopyStep, on base: StepState, _ content: SelectionDigest) -> Key {
         var fields = StepFields()
         fields.set("kind", step.isAdd ? "add" : "copy")
         fields.set("destination", step.destination)
@@ -55,8 +55,8 @@ extension StepRunner {
         fields.set("link", step.link)
         fields.set("parents", step.parents)
         fields.set("unpack", step.unpack.map { ["\($0)"] } ?? [])
-        let (digest, selection, files) = try contentDigest(of: step, fetched)
-        fields.set("content", digest.hex)
+        fields.set("content", content.digest.hex)
+        fields.files = content.files
         // A linked layer stands alone; but a name in --chown is looked up below.
         let standsAlone = step.link && (step.owner.map(Self.isNumeric) ?? true)
         let identity = StepIdentity(
@@ -64,7 +64,7 @@ extension StepRunner {
             definition: definition.digest(domain: "definition"),
             parent: standsAlone ? nil : base.chainID
         )
-        return CopyKey(key: Key(identity: identity, fields: fields.encoded(files: files)), selection: selection)
+        return Key(identity: identity, fields: fields)
     }
 
     private static func isNumeric(_ owner: String) -> Bool {
@@ -73,13 +73,25 @@ extension StepRunner {
 
     private func contentDigest(
         of step: CopyStep,
-        _ fetched: FetchedSources
-    ) throws -> (Digest, Selection?, [String]) {
+        _ fetched: FetchedSources,
+        _ selected: inout Selection?
+    ) throws -> SelectionDigest {
         guard let origin = try origin(of: step, fetched) else {
             let selection = try select(step, fetched)
-            let (digest, files) = try selection.digest(owner: step.owner, mode: step.mode)
-            return (digest, selection, files)
+            selected = selection
+            return try selection.digest(owner: step.owner, mode: step.mode)
         }
+        let selectionName = selectionName(of: step, from: origin)
+        if let digest = try store.selectionDigest(selectionName) { return SelectionDigest(digest: digest) }
+        let selection = try select(step, fetched)
+        let content = try selection.digest(owner: step.owner, mode: step.mode)
+        try store.insertSelection(selectionName, digest: content.digest)
+        selected = selection
+        return content
+    }
+
+    /// The name of what a step selects from what `origin` names, whatever that may be.
+    func selectionName(of step: CopyStep, from origin: String) -> Digest {
         var name = FieldHasher(domain: "stage selection")
         name.add(origin)
         name.add(step.sources.map(\.name))
@@ -88,18 +100,13 @@ extension StepRunner {
         name.add(step.parents ? 1 : 0)
         name.add(step.owner == nil ? 0 : 1)
         name.add(step.mode ?? "")
-        let selectionName = name.finalize()
-        if let digest = try store.selectionDigest(selectionName) { return (digest, nil, []) }
-        let selection = try select(step, fetched)
-        let (digest, files) = try selection.digest(owner: step.owner, mode: step.mode)
-        try store.insertSelection(selectionName, digest: digest)
-        return (digest, selection, files)
+        return name.finalize()
     }
 
     /// What names all of a step's files without a look at them: a stage's layers, or commits; `nil` where nothing does.
     ///
     /// What was selected from the same ones before is still that.
-    private func origin(of step: CopyStep, _ fetched: FetchedSources) throws -> String? {
+    func origin(of step: CopyStep, _ fetched: FetchedSources) throws -> String? {
         if case .node(let source) = step.from { return try state(of: source).chainID?.description ?? "" }
         return fetched.commitsAlone(of: step)
     }
@@ -160,7 +167,7 @@ extension StepRunner {
             guard group.form == .file, let item = group.items.first, item.tree != 1 else { continue }
             let isDownload = selection.trees[item.tree] is DownloadTree
             guard !isDownload || step.unpack == true else { continue }
-            guard case .file(let directory, let path) = try selection.trees[item.tree].content(item.node) else {
+            guard case .file(let directory, let path, _) = try selection.trees[item.tree].content(item.node) else {
                 continue
             }
             let file = try directory.openFile(path)

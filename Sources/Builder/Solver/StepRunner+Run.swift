@@ -16,7 +16,7 @@ extension StepRunner {
 
     // MARK: The key
 
-    private func runKey(_ step: RunStep, on base: StepState) throws -> Key {
+    func runKey(_ step: RunStep, on base: StepState) throws -> Key {
         var fields = StepFields()
         fields.set("kind", "run")
         fields.set("arguments", step.arguments)
@@ -30,12 +30,11 @@ extension StepRunner {
         fields.set("platform", environment.platform.description)
         fields.set("hostname", step.hostname)
         for field in environment.sandbox.keyFields(isInsecure: step.isInsecure) { fields.set(field.name, field.values) }
-        var files: [String] = []
         for (index, mount) in step.mounts.enumerated() {
             guard case .bind(let source, let path, _) = mount.kind else { continue }
-            let (digest, seen) = try at(mountPlace(index)) { try bindDigest(source, path) }
-            fields.set("bind \(mount.target)", digest.hex)
-            files += seen
+            let content = try at(mountPlace(index)) { try bindDigest(source, path) }
+            fields.set("bind \(mount.target)", content.digest.hex)
+            fields.files += content.files
         }
         return Key(
             identity: StepIdentity(
@@ -43,7 +42,7 @@ extension StepRunner {
                 definition: definition,
                 parent: base.chainID
             ),
-            fields: fields.encoded(files: files)
+            fields: fields
         )
     }
 
@@ -54,25 +53,27 @@ extension StepRunner {
     }
 
     /// The digest of what a bind mount shows.
-    private func bindDigest(_ source: FileSource, _ path: String) throws -> (Digest, [String]) {
+    private func bindDigest(_ source: FileSource, _ path: String) throws -> SelectionDigest {
         var name = FieldHasher(domain: "mount selection")
         if case .node(let node) = source {
             name.add(try state(of: node).chainID?.description ?? "")
             name.add(path)
         }
         let selectionName = name.finalize()
-        if case .node = source, let digest = try store.selectionDigest(selectionName) { return (digest, []) }
+        if case .node = source, let digest = try store.selectionDigest(selectionName) {
+            return SelectionDigest(digest: digest)
+        }
         let (tree, place) = try tree(of: source)
         let root = try resolvedNode(path, in: tree, place: place)
         var items: [Selection.Item] = []
         try tree.walk(root) { node in
-            let below = ContainerPath(cleaning: node.entry.path.bytes.dropFirst(root.entry.path.bytes.count))
+            let below = node.entry.path.dropping(root.entry.path)
             items.append(Selection.Item(relative: below, node: node, tree: 0))
         }
         let selection = Selection(groups: [Selection.Group(form: .directory, items: items)], trees: [tree])
-        let (digest, files) = try selection.digest(owner: nil, mode: nil)
-        if case .node = source { try store.insertSelection(selectionName, digest: digest) }
-        return (digest, files)
+        let content = try selection.digest(owner: nil, mode: nil)
+        if case .node = source { try store.insertSelection(selectionName, digest: content.digest) }
+        return content
     }
 
     func resolvedNode(_ path: String, in tree: any SourceTree, place: String) throws -> SourceNode {
@@ -222,7 +223,7 @@ extension StepRunner {
         _ diagnosis: CommandDiagnosis
     ) throws -> StepUsage {
         let (network, runtime) = (helpers.network, helpers.runtime)
-        let logPath = "\(environment.logs)/\(id.index).log"
+        let logPath = "\(try environment.logs.directory())/\(id.index).log"
         var output = OutputRecorder(log: StepLog(path: logPath), step: id.index, progress: environment.progress)
         let memory = MemoryShortage()
         let outcome: StepOutcome

@@ -70,7 +70,7 @@ struct StepRunner: Sendable {
     /// What a step is in the cache, and what to keep with its record.
     struct Key {
         var identity: StepIdentity
-        var fields: [UInt8]
+        var fields: StepFields
     }
 
     /// The entries of the layer that a step leaves, and the directory that already holds them unpacked.
@@ -78,12 +78,12 @@ struct StepRunner: Sendable {
         var entries: [LayerEntry]
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
+        /// Whether another key means another layer: what a COPY leaves is all in its key.
+        var isGivenByKey = false
         /// A directory that is not needed any more.
         var scratch: String?
         /// What the command used that made them.
         var usage: StepUsage?
-        /// Sees to it that what was read is what the key was made of; called when all was read.
-        var verify: () throws -> Void = {}
     }
 
     /// Takes a step's layer from the cache, or makes it.
@@ -106,16 +106,16 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
+        let fields = key.fields.encoded()
         let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)
-        if !ignores { explainMiss(key, earlier) }
+        if !ignores { explainMiss(key.identity, fields, earlier) }
         let began = Int64(time(nil))
         let start = Clock.now()
         let produced = try make()
-        let index = LayerIndex(produced.entries.map(\.entry))
         let seconds = Clock.now() - start
         let run = RunWindow(began: began, seconds: seconds)
         let same = try span(.comparing) {
-            try earlierLayer(like: produced, index: index, run, earlier)
+            try earlierLayer(like: produced, run, key.identity, earlier)
         }
         if let same {
             try span(.leaks) { try environment.leaks.check(kept: same.diffID, of: node.display, in: store) }
@@ -126,31 +126,28 @@ struct StepRunner: Sendable {
                 diffID: same.diffID,
                 created: same.created,
                 seconds: same.seconds,
-                fields: key.fields
+                fields: fields
             )
             try store.insert(record)
             var state = base.appending(same.diffID, created: same.created, isCached: false, seconds: seconds)
             state.usage = produced.usage
             return Outcome(state: state)
         }
-        var outcome = try keep(produced, key: key, on: base, run, lock: lock)
+        var outcome = try keep(produced, KeptStep(identity: key.identity, fields: fields, run: run), on: base, lock)
         isHandedOn = outcome.finishing != nil
         outcome.state.usage = produced.usage
         return outcome
     }
 
-    private func lookUp(_ key: Key, _ base: StepState) throws -> Outcome? {
-        let found = try span(.lookUp) { try store.record(of: key.identity) }
-        guard let record = found, let diffID = record.diffID else { return nil }
-        try span(.leaks) { try environment.leaks.check(kept: diffID, of: node.display, in: store) }
-        return Outcome(
-            state: base.appending(diffID, created: record.created, isCached: true, seconds: 0)
-        )
+    func lookUp(_ key: Key, _ base: StepState) throws -> Outcome? {
+        guard let hit = try span(.lookUp, { try store.hit(key.identity) }) else { return nil }
+        try span(.leaks) { try environment.leaks.check(kept: hit.diffID, of: node.display, in: store) }
+        return Outcome(state: base.appending(hit.diffID, created: hit.created, isCached: true, seconds: 0))
     }
 
-    private func explainMiss(_ key: Key, _ earlier: [StepRecord]) {
+    private func explainMiss(_ identity: StepIdentity, _ fields: [UInt8], _ earlier: [StepRecord]) {
         let closest = Array(earlier.prefix(4))
-        guard let reason = MissReason.explain(key.identity, fields: key.fields, earlier: closest) else { return }
+        guard let reason = MissReason.explain(identity, fields: fields, earlier: closest) else { return }
         environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
@@ -159,11 +156,14 @@ struct StepRunner: Sendable {
     /// Times may differ where each is that of its run; a time that a step has set on purpose counts like a content.
     private func earlierLayer(
         like produced: Produced,
-        index: LayerIndex,
         _ run: RunWindow,
-        _ records: [StepRecord]
+        _ identity: StepIdentity,
+        _ earlier: [StepRecord]
     ) throws -> (diffID: DiffID, created: Int64, seconds: Double)? {
+        // To find that a changed file differs, all before it would be read from each of these layers.
+        let records = produced.isGivenByKey ? earlier.filter { $0.identity.key == identity.key } : earlier
         guard !records.isEmpty else { return nil }
+        let index = LayerIndex(produced.entries.map(\.entry))
         let tree = index.treeDigest()
         var seen: [DiffID] = []
         for record in records {
@@ -192,12 +192,18 @@ struct StepRunner: Sendable {
             }
     }
 
+    /// What a record says of a step beside its layer.
+    private struct KeptStep {
+        var identity: StepIdentity
+        var fields: [UInt8]
+        var run: RunWindow
+    }
+
     private func keep(
         _ produced: Produced,
-        key: Key,
+        _ step: KeptStep,
         on base: StepState,
-        _ run: RunWindow,
-        lock: StepLock
+        _ lock: StepLock
     ) throws -> Outcome {
         let temporary = environment.work.unique("blob")
         let file = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -212,7 +218,6 @@ struct StepRunner: Sendable {
             )
         }
         do {
-            try produced.verify()
             try environment.leaks.check(pending.match, of: node.display)
         } catch {
             _ = try? pending.finish()
@@ -225,11 +230,11 @@ struct StepRunner: Sendable {
         if let upper = produced.upper { try span(.keeping) { try store.adopt(upper, as: pending.diffID) } }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
         let record = StepRecord(
-            identity: key.identity,
+            identity: step.identity,
             diffID: pending.diffID,
-            created: run.began,
-            seconds: run.seconds,
-            fields: key.fields
+            created: step.run.began,
+            seconds: step.run.seconds,
+            fields: step.fields
         )
         let finishing = FinishingLayer(
             pending: pending,
@@ -239,25 +244,33 @@ struct StepRunner: Sendable {
             scratch: produced.scratch
         )
         return Outcome(
-            state: base.appending(pending.diffID, created: run.began, isCached: false, seconds: run.seconds),
+            state: base.appending(
+                pending.diffID,
+                created: step.run.began,
+                isCached: false,
+                seconds: step.run.seconds
+            ),
             finishing: finishing
         )
     }
 
     // MARK: WORKDIR
 
-    private func makeDirectory(_ step: MakeDirectoryStep) throws -> Outcome {
-        let base = try state(of: step.base)
+    func directoryKey(_ step: MakeDirectoryStep, on base: StepState) -> Key {
         var fields = StepFields()
         fields.set("kind", "workdir")
         fields.set("path", step.path)
         let definition = fields.digest(domain: "definition")
         fields.set("user", step.user)
-        let key = Key(
+        return Key(
             identity: StepIdentity(key: fields.digest(domain: "step"), definition: definition, parent: base.chainID),
-            fields: fields.encoded(files: [])
+            fields: fields
         )
-        return try cached(key, on: base) {
+    }
+
+    private func makeDirectory(_ step: MakeDirectoryStep) throws -> Outcome {
+        let base = try state(of: step.base)
+        return try cached(directoryKey(step, on: base), on: base) {
             waitForLayers(base.chain)
             let stack = try store.stack(base.chain)
             // Root is known without the base's files: nothing needs to be unpacked for its sake.

@@ -1,6 +1,7 @@
 #ifndef SWBUILD_CSHIMS_H
 #define SWBUILD_CSHIMS_H
 
+#include "cshims_archive.h"
 #include "cshims_curl.h"
 #include "cshims_files.h"
 #include "cshims_network.h"

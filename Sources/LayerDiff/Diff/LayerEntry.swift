@@ -4,8 +4,24 @@ public enum ContentSource: Sendable {
     case none
     /// In memory.
     case bytes([UInt8])
-    /// In a file beneath a directory.
-    case file(Directory, ContainerPath)
+    /// In a file beneath a directory; where a version is given, it must be that one when it is read.
+    case file(Directory, ContainerPath, version: FileVersion? = nil)
+}
+
+/// What tells one content of a file from another.
+public struct FileVersion: Sendable, Hashable {
+    private let inode: UInt64
+    private let size: Int64
+    private let modified: Timestamp
+    private let changed: Timestamp
+
+    /// The version that has this status.
+    public init(_ status: FileStatus) {
+        inode = status.inode
+        size = status.size
+        modified = status.modified
+        changed = status.changed
+    }
 }
 
 /// One path of a layer that is to be written, with its content.

@@ -27,9 +27,13 @@ extension Directory {
     /// - Throws: ``FileError`` when there is no such directory or it may not be read.
     public func list(_ path: ContainerPath) throws(FileError) -> [DirectoryItem] {
         let directory = try directory(path)
+        let names = try directory.nameList()
         var items: [DirectoryItem] = []
-        for name in try directory.names() {
-            switch withCString(name, { FileStatus.read(directory.rawDescriptor, $0) }) {
+        items.reserveCapacity(names.starts.count)
+        for start in names.starts {
+            let result = names.withName(at: start) { FileStatus.read(directory.rawDescriptor, $0) }
+            let name = names.name(at: start)
+            switch result {
             case .success(let status): items.append(DirectoryItem(name: name, status: status))
             case .failure(let failure):
                 // A name that went away since it was listed is no part of the answer.
@@ -42,10 +46,15 @@ extension Directory {
 
     /// The names in this very directory, in byte order.
     func names() throws(FileError) -> [[UInt8]] {
+        let names = try nameList()
+        return names.starts.map(names.name)
+    }
+
+    private func nameList() throws(FileError) -> NameList {
         let size = 32 << 10
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
         defer { buffer.deallocate() }
-        var names: [[UInt8]] = []
+        var names = NameList()
         while true {
             let count = cshims_getdents(rawDescriptor, buffer, size)
             guard count >= 0 else { throw FileError("list", place, negated: count) }
@@ -53,13 +62,12 @@ extension Directory {
             var offset = 0
             while offset < count {
                 let record = cshims_dirent_at(buffer + offset)
-                let length = strlen(record.name)
-                let name = Array(UnsafeRawBufferPointer(start: record.name, count: length))
-                if name != Array(".".utf8) && name != Array("..".utf8) { names.append(name) }
+                names.add(record.name)
                 offset += Int(record.record_length)
             }
         }
-        return names.sorted(by: precedes)
+        names.sort()
+        return names
     }
 
     /// The target of the symlink at `path`.
@@ -77,5 +85,41 @@ extension Directory {
         }
         guard !target.isEmpty else { throw FileError("read the symlink", display(path), negated: -Int(errno)) }
         return target
+    }
+}
+
+/// A directory's names in one piece of memory: a listing of many files is made once, and its names are short.
+private struct NameList {
+    private var bytes: [UInt8] = []
+    /// Where each name begins; it ends with a zero.
+    private(set) var starts: [Int] = []
+
+    mutating func add(_ name: UnsafePointer<CChar>) {
+        let length = strlen(name)
+        let dot = CChar(bitPattern: UInt8(ascii: "."))
+        if name[0] == dot, length == 1 || length == 2 && name[1] == dot { return }
+        starts.append(bytes.count)
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: name, count: length + 1))
+    }
+
+    /// Puts the names in byte order.
+    mutating func sort() {
+        bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            let first = base.assumingMemoryBound(to: CChar.self)
+            // strcmp(3) compares as unsigned bytes, and no name holds a zero.
+            starts.sort { strcmp(first + $0, first + $1) < 0 }
+        }
+    }
+
+    func withName<Value>(at start: Int, _ body: (UnsafePointer<CChar>) -> Value) -> Value {
+        bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return body("") }
+            return body((base + start).assumingMemoryBound(to: CChar.self))
+        }
+    }
+
+    func name(at start: Int) -> [UInt8] {
+        withName(at: start) { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
     }
 }

@@ -88,11 +88,16 @@ private struct ContentComparison {
                 buffer.copyBytes(from: part)
                 return part.count
             }
-        case .file(let directory, let path):
+        case .file(let directory, let path, let version):
             let file = try LayerError.wrapping { () throws(FileError) in try directory.openFile(path) }
-            return try matches(reader) { (buffer, offset) throws(LayerError) in
+            let isSame = try matches(reader) { (buffer, offset) throws(LayerError) in
                 try LayerError.wrapping { () throws(FileError) in try file.fill(buffer, at: offset) }
             }
+            let status = try LayerError.wrapping { () throws(FileError) in try file.status() }
+            guard version == nil || version == FileVersion(status) else {
+                throw LayerError(.changedWhileRead(path: directory.display(path)))
+            }
+            return isSame
         }
     }
 

@@ -14,6 +14,9 @@ struct TarWriter {
         self.options = options
     }
 
+    /// Makes room for the list of so many entries.
+    mutating func expect(_ count: Int) { written.reserveCapacity(count) }
+
     /// Adds an entry with all of its content.
     mutating func write(_ entry: LayerEntry) throws(LayerError) {
         let size = try begin(entry.entry)

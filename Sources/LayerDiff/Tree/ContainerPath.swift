@@ -72,6 +72,21 @@ public struct ContainerPath: Sendable, Hashable {
         ContainerPath(clean: Self.append(relative, to: bytes))
     }
 
+    /// The path of `name` in this directory; `name` is one component, as a directory lists it.
+    public func child(_ name: [UInt8]) -> ContainerPath { ContainerPath(parent: self, name: name) }
+
+    /// This path with all of `other` behind it.
+    public func appending(_ other: ContainerPath) -> ContainerPath {
+        if isRoot { return other }
+        return other.isRoot ? self : ContainerPath(parent: self, name: other.bytes)
+    }
+
+    /// The rest of this path, which is `ancestor` or beneath it.
+    public func dropping(_ ancestor: ContainerPath) -> ContainerPath {
+        if ancestor.isRoot { return self }
+        return ContainerPath(clean: Array(bytes.dropFirst(ancestor.bytes.count + 1)))
+    }
+
     /// Whether `other` is somewhere beneath this directory; a path is no ancestor of itself.
     public func isAncestor(of other: ContainerPath) -> Bool {
         if isRoot { return !other.isRoot }
@@ -80,18 +95,28 @@ public struct ContainerPath: Sendable, Hashable {
     }
 
     private static func append(_ path: some Sequence<UInt8>, to start: [UInt8]) -> [UInt8] {
+        append(Array(path)[...], to: start)
+    }
+
+    /// Of one concrete type: a generic one would not be specialised for callers in other modules.
+    private static func append(_ path: ArraySlice<UInt8>, to start: [UInt8]) -> [UInt8] {
+        let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
         var result = start
-        for component in path.split(separator: UInt8(ascii: "/")) {
-            if component.elementsEqual(".".utf8) { continue }
-            if component.elementsEqual("..".utf8) {
-                let slash = result.lastIndex(of: UInt8(ascii: "/")) ?? 0
-                result.removeSubrange(slash...)
-                continue
+        result.reserveCapacity(start.count + 1 + path.count)
+        var rest = path
+        while true {
+            let end = rest.firstIndex(of: slash) ?? rest.endIndex
+            let component = rest[..<end]
+            let isUp = component.count == 2 && component.first == dot && component.last == dot
+            if isUp {
+                result.removeSubrange((result.lastIndex(of: slash) ?? 0)...)
+            } else if !component.isEmpty, component.count > 1 || component.first != dot {
+                if !result.isEmpty { result.append(slash) }
+                result.append(contentsOf: component)
             }
-            if !result.isEmpty { result.append(UInt8(ascii: "/")) }
-            result.append(contentsOf: component)
+            guard end < rest.endIndex else { return result }
+            rest = rest[(end + 1)...]
         }
-        return result
     }
 }
 

@@ -27,7 +27,7 @@ public enum Archive {
             return try TarReader(try ArchiveSource(file)).next() != nil
         } catch {
             switch error.reason {
-            case .file, .blob, .resources: throw error
+            case .file, .blob, .resources, .missingLibrary: throw error
             case .hostileEntry, .limit, .truncated, .corrupt, .wrongType, .changedWhileRead, .unrepresentable,
                 .symlinkLoop,
                 .noDirectory:

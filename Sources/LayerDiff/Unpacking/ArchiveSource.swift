@@ -1,9 +1,9 @@
-import CArchive
+import CShims
 import Glibc
 
 /// A file's bytes, decompressed by libarchive if they are compressed: with gzip, bzip2, xz or zstd, seen at the content.
 final class ArchiveSource: TarSource {
-    private let archive: OpaquePointer
+    private let decompressor: OpaquePointer
     private let input: Input
 
     /// What the read callback is given; keeps the error that libarchive has no room for.
@@ -23,62 +23,55 @@ final class ArchiveSource: TarSource {
     }
 
     init(_ file: OwnedDescriptor) throws(LayerError) {
-        guard let archive = archive_read_new() else { throw LayerError(.resources(what: "memory for an archive")) }
-        self.archive = archive
         input = Input(file)
-        // Not all that libarchive knows: for some of it, it would look for programs to run.
-        archive_read_support_filter_gzip(archive)
-        archive_read_support_filter_bzip2(archive)
-        archive_read_support_filter_xz(archive)
-        archive_read_support_filter_zstd(archive)
-        // As one member: what is in it is for the tar reader to see.
-        archive_read_support_format_raw(archive)
-        var entry: OpaquePointer?
-        let client = Unmanaged.passUnretained(input).toOpaque()
-        guard archive_read_open(archive, client, nil, Self.read, nil) == ARCHIVE_OK,
-            archive_read_next_header(archive, &entry) == ARCHIVE_OK
-        else {
+        var decompressor: OpaquePointer?
+        let code = swb_archive_open(&decompressor, Unmanaged.passUnretained(input).toOpaque(), Self.read)
+        guard let decompressor else {
+            let isLibrary = code == CInt(SWB_ARCHIVE_NO_LIBRARY)
+            throw LayerError(
+                isLibrary
+                    ? .missingLibrary(why: String(cString: swb_archive_failure()))
+                    : .resources(what: "memory for an archive")
+            )
+        }
+        self.decompressor = decompressor
+        guard code == CInt(SWB_ARCHIVE_OK) else {
             let failure = problem()
             throw failure
         }
     }
 
     deinit {
-        archive_read_free(archive)
+        swb_archive_close(decompressor)
     }
 
     func next() throws(LayerError) -> UnsafeRawBufferPointer? {
         while true {
             var start: UnsafeRawPointer?
             var count = 0
-            var offset: la_int64_t = 0
-            let result = archive_read_data_block(archive, &start, &count, &offset)
-            if result == ARCHIVE_EOF { return nil }
-            guard result == ARCHIVE_OK || result == ARCHIVE_WARN else { throw problem() }
+            let code = swb_archive_next(decompressor, &start, &count)
+            if code == CInt(SWB_ARCHIVE_END) { return nil }
+            guard code == CInt(SWB_ARCHIVE_OK) else { throw problem() }
             if count > 0 { return UnsafeRawBufferPointer(start: start, count: count) }
         }
     }
 
     private func problem() -> LayerError {
         if let failure = input.failure { return LayerError(.file(failure)) }
-        let message = archive_error_string(archive).map { String(cString: $0) } ?? "libarchive does not say why"
+        let message = swb_archive_problem(decompressor).map { String(cString: $0) } ?? "libarchive does not say why"
         return LayerError(.corrupt(why: "it cannot be decompressed (\(message))"))
     }
 
-    private static let read:
-        @convention(c) (
-            OpaquePointer?, UnsafeMutableRawPointer?, UnsafeMutablePointer<UnsafeRawPointer?>?
-        ) -> Int = { _, client, buffer in
-            guard let client, let buffer else { return -1 }
-            let input = Unmanaged<Input>.fromOpaque(client).takeUnretainedValue()
-            do throws(FileError) {
-                let count = try input.file.read(into: input.buffer, at: input.offset)
-                input.offset += Int64(count)
-                buffer.pointee = UnsafeRawPointer(input.buffer.baseAddress)
-                return count
-            } catch {
-                input.failure = error
-                return -1
-            }
+    private static let read: swb_archive_input = { context, bytes in
+        let input = Unmanaged<Input>.fromOpaque(context).takeUnretainedValue()
+        do throws(FileError) {
+            let count = try input.file.read(into: input.buffer, at: input.offset)
+            input.offset += Int64(count)
+            bytes.pointee = UnsafeRawPointer(input.buffer.baseAddress)
+            return count
+        } catch {
+            input.failure = error
+            return -1
         }
+    }
 }

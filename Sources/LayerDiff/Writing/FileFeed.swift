@@ -17,13 +17,17 @@ struct FileFeed {
         case .bytes(let bytes):
             guard bytes.count == size else { throw changed }
             try bytes.withBytes { (bytes) throws(LayerError) in try pipeline.write(bytes) }
-        case .file(let directory, let path):
+        case .file(let directory, let path, let version):
             let file = try wrapped { () throws(FileError) in try directory.openFile(path) }
-            try feed(file, into: pipeline)
+            try feed(file, version, into: pipeline)
         }
     }
 
-    private func feed(_ file: OwnedDescriptor, into pipeline: LayerPipeline) throws(LayerError) {
+    private func feed(
+        _ file: OwnedDescriptor,
+        _ version: FileVersion?,
+        into pipeline: LayerPipeline
+    ) throws(LayerError) {
         let before = try wrapped { () throws(FileError) in try file.status() }
         guard before.kind == .file, before.size == size else { throw changed }
         if Int64(clamping: before.blocks) * 512 < size {
@@ -33,6 +37,7 @@ struct FileFeed {
         }
         let after = try wrapped { () throws(FileError) in try file.status() }
         guard after.size == size, after.modified == before.modified else { throw changed }
+        if let version, version != FileVersion(before) || version != FileVersion(after) { throw changed }
     }
 
     private func feed(
@@ -72,7 +77,7 @@ struct FileFeed {
     private var changed: LayerError {
         switch entry.content {
         case .none, .bytes: LayerError(.changedWhileRead(path: entry.entry.path.description))
-        case .file(let directory, let path): LayerError(.changedWhileRead(path: directory.display(path)))
+        case .file(let directory, let path, _): LayerError(.changedWhileRead(path: directory.display(path)))
         }
     }
 

@@ -16,6 +16,7 @@ public enum LayerWriter {
         search: PatternSearch? = nil
     ) throws(LayerError) -> PendingLayer {
         var writer = try TarWriter(blob: blob, options: options, search: search)
+        writer.expect(entries.underestimatedCount)
         for entry in entries { try writer.write(entry) }
         return try writer.finish()
     }

@@ -8,6 +8,7 @@ import OCI
 struct BuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "build",
+        _superCommandName: "swbuild",
         abstract: "Builds an image from a build file and a context (the default command)."
     )
 

@@ -1,3 +1,4 @@
+import LayerDiff
 import OCI
 import Testing
 
@@ -49,9 +50,15 @@ import Testing
         var fields = StepFields()
         fields.set("arguments", ["a", "b"])
         fields.set("user", "u")
-        let json = try JSONValue(parsing: fields.encoded(files: ["f"]), as: "fields")
+        let file = SelectionDigest.KeptFile(path: ContainerPath("d/f"), mode: 0o755, digest: Digest(of: []))
+        fields.files = [file]
+        let json = try JSONValue(parsing: fields.encoded(), as: "fields")
         #expect(
-            json == .object(["arguments": .strings(["a", "b"]), "user": .strings(["u"]), "files": .strings(["f"])])
+            json
+                == .object([
+                    "arguments": .strings(["a", "b"]), "user": .strings(["u"]),
+                    "files": .strings(["e3b0c44298fc1c14 755 /d/f"]),
+                ])
         )
     }
 }

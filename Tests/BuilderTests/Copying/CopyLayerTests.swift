@@ -174,7 +174,7 @@ import Testing
         for (sources, text) in [(["one", "two"], "second"), (["two", "one"], "first")] {
             let layer = try CopyStep.plain(sources, to: "/x/").layer(from: tree, onto: empty)
             let content = try #require(layer.last { $0.entry.path.description == "/x/same" }?.content)
-            guard case .file(_, let path) = content else {
+            guard case .file(_, let path, _) = content else {
                 Issue.record("no file")
                 return
             }

@@ -1,0 +1,128 @@
+import LayerDiff
+import OCI
+
+/// What a selection comes to as a part of a step's key.
+struct SelectionDigest {
+    /// A file that is named where a later step is not in the cache.
+    struct KeptFile {
+        var path: ContainerPath
+        var mode: UInt16
+        var digest: Digest
+
+        /// The beginning of the digest, mode and path.
+        var line: String { "\(digest.hex.prefix(16)) \(String(mode, radix: 8)) \(path)" }
+    }
+
+    /// The digest of all that matters to the step.
+    var digest: Digest
+    /// The files, as far as they are kept for the explanation of a later miss.
+    var files: [KeptFile] = []
+}
+
+extension Selection {
+    private static let keptFiles = 10_000
+
+    /// The digest of what was selected, as far as it matters to the step: names, kinds, modes, owners, contents.
+    ///
+    /// Times do not count: a file that was only touched is the same file.
+    func digest(owner: String?, mode: String?) throws -> SelectionDigest {
+        var contents = try contentDigests().makeIterator()
+        var fields = FieldHasher(domain: "selection")
+        var files: [SelectionDigest.KeptFile] = []
+        let modesMatter = mode.flatMap(ModeChange.init(parsing:))?.isRelative ?? true
+        var seen: [SourceNode.Identity: Int] = [:]
+        fields.add(needsDirectory ? 1 : 0)
+        fields.add(makesDestination ? 1 : 0)
+        fields.add(groups.count)
+        for group in groups {
+            fields.add("\(group.form)")
+            fields.add(group.items.count)
+            for item in group.items {
+                let entry = item.node.entry
+                let content = contents.next() ?? nil
+                fields.add(item.relative.bytes)
+                if modesMatter { fields.add(Int(entry.mode)) }
+                if owner == nil {
+                    fields.add(Int(entry.uid))
+                    fields.add(Int(entry.gid))
+                }
+                fields.add(entry.attributes.count)
+                for attribute in entry.attributes {
+                    fields.add(attribute.name)
+                    fields.add(attribute.value)
+                }
+                if let identity = item.node.identity {
+                    if let first = seen[identity] {
+                        fields.add("link")
+                        fields.add(first)
+                        continue
+                    }
+                    seen[identity] = seen.count
+                }
+                try fields.add(kind: entry.kind) {
+                    let digest = try content ?? trees[item.tree].digest(item.node)
+                    if files.count < Self.keptFiles {
+                        files.append(SelectionDigest.KeptFile(path: entry.path, mode: entry.mode, digest: digest))
+                    }
+                    return digest
+                }
+            }
+        }
+        return SelectionDigest(digest: fields.finalize(), files: files)
+    }
+
+    /// The digests of all items that are files, in order; `nil` for others, and for further names of a file.
+    ///
+    /// Those that are not known are read, on two threads where there are many.
+    private func contentDigests() throws -> [Digest?] {
+        var digests: [Digest?] = []
+        digests.reserveCapacity(groups.reduce(0) { $0 + $1.items.count })
+        var unknown: [(position: Int, group: Int, item: Int)] = []
+        var seen: Set<SourceNode.Identity> = []
+        for (group, items) in groups.map(\.items).enumerated() {
+            for (index, item) in items.enumerated() {
+                var known: Digest?
+                if case .file = item.node.entry.kind, item.node.identity.map({ seen.insert($0).inserted }) ?? true {
+                    known = trees[item.tree].knownDigest(item.node)
+                    if known == nil { unknown.append((digests.count, group, index)) }
+                }
+                digests.append(known)
+            }
+        }
+        let places = unknown
+        let read = try inParallel(places.count, threads: places.count < 16 ? 1 : 2) { number in
+            let item = groups[places[number].group].items[places[number].item]
+            return try trees[item.tree].digest(item.node)
+        }
+        for (place, digest) in zip(places, read) { digests[place.position] = digest }
+        return digests
+    }
+}
+
+extension FieldHasher {
+    /// Adds what a node is, with the digest of its content where it is a file.
+    mutating func add(kind: TreeEntry.Kind, content: () throws -> Digest) rethrows {
+        switch kind {
+        case .file:
+            add("file")
+            add(try content().hex)
+        case .directory: add("directory")
+        case .symlink(let target):
+            add("symlink")
+            add(target)
+        case .hardLink(let target):
+            add("hardlink")
+            add(target.bytes)
+        case .characterDevice(let major, let minor):
+            add("character")
+            add(Int(major))
+            add(Int(minor))
+        case .blockDevice(let major, let minor):
+            add("block")
+            add(Int(major))
+            add(Int(minor))
+        case .fifo: add("fifo")
+        case .whiteout: add("whiteout")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Glibc
+import OCI
+
+/// What the file system says of a blob that was hashed: as long as it says the same, the blob is the same.
+///
+/// The rule is that of the context's digests: a file that was changed just before it was looked at may be changed again
+/// without a sign, and is not remembered.
+struct BlobStamp: Hashable {
+    let text: String
+    private let latest: Int64
+
+    /// The stamp of the file at `path`; `nil` where there is none.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let (modified, changed) = (status.st_mtim, status.st_ctim)
+        text = [
+            Int(status.st_dev), Int(status.st_ino), Int(status.st_size), modified.tv_sec, modified.tv_nsec,
+            changed.tv_sec, changed.tv_nsec,
+        ].map(String.init).joined(separator: " ")
+        latest = Int64(max(modified.tv_sec, changed.tv_sec))
+    }
+
+    /// Whether the file was as it is for long enough when `now` came.
+    func isSettled(at now: Int64) -> Bool { latest + 2 < now }
+}
+
+extension Store {
+    /// Smaller blobs are hashed faster than looked up.
+    private static let smallestRemembered: Int64 = 1 << 20
+
+    /// Copies a blob of the store to a layout, and hashes it on the way unless it is known to be what it was when it was
+    /// hashed last.
+    func copyVerified(_ descriptor: Descriptor, to layout: ImageLayout, by temporary: String) throws {
+        let path = images.blobPath(descriptor.digest)
+        let began = Self.now
+        let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
+        var isKnown = isFresh(descriptor.digest)
+        if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
+        try images.copy(descriptor, to: layout, by: temporary, verifying: !isKnown)
+        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
+        try database.query(
+            "INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)",
+            [.text(descriptor.digest.hex), .text(stamp.text)]
+        )
+    }
+
+    private func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {
+        let rows = try database.query("SELECT stamp FROM verified WHERE digest = ?", [.text(digest.hex)])
+        return rows.first?[0].text == stamp.text
+    }
+}
