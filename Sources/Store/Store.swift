@@ -35,7 +35,7 @@ public final class Store: Sendable {
         try owner.claim(self.root)
         for name in [
             "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
-            "images", "images/blobs",
+            "incoming", "images", "images/blobs",
         ] {
             try Self.makeRoom("\(self.root)/\(name)")
         }
@@ -75,6 +75,9 @@ public final class Store: Sendable {
             modified INTEGER, name TEXT, used INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS leak_checks (
             diff_id TEXT NOT NULL, patterns TEXT NOT NULL, PRIMARY KEY (diff_id, patterns)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS blob_sources (
+            digest TEXT NOT NULL, repository TEXT NOT NULL, used INTEGER NOT NULL,
+            PRIMARY KEY (digest, repository)) WITHOUT ROWID;
         """
 
     /// Where the compiled system call filter is kept, so that a build need not compile it again.

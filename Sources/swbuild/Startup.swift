@@ -35,7 +35,7 @@ enum Startup {
     }
 
     /// The commands that touch no file of another owner.
-    private static let plainCommands = ["check", "context", "doctor", "help", "version"]
+    private static let plainCommands = ["check", "context", "doctor", "help", "login", "logout", "version"]
     private static let plainFlags = ["-h", "--help", "--help-hidden", "--version", "--generate-completion-script"]
 
     /// Whether a command line is one of those that deal with files of several owners: most are.
