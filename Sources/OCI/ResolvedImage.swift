@@ -53,6 +53,12 @@ public struct ImageNotFound: Error, Sendable, CustomStringConvertible {
     /// What was missing.
     public let reason: Reason
 
+    /// Names a layout, or whatever else holds images, and what is missing in it.
+    public init(layout: String, reason: Reason) {
+        self.layout = layout
+        self.reason = reason
+    }
+
     /// One sentence: what is not there, and what is.
     public var description: String {
         switch reason {

@@ -1,20 +1,20 @@
 import Glibc
 import LayerDiff
 import OCI
-import Synchronization
 
 /// A blob on its way into the store: what has come is kept by its digest, so that another try goes on from there.
 ///
-/// One process at a time brings a blob; the others wait for it and find it.
-public final class IncomingBlob: Sendable {
+/// One process at a time brings a blob; the others wait for it and find it. Unchecked because the compiler cannot see
+/// that one thread at a time hands bytes over and asks what came of them; readers have ``growing``.
+public final class IncomingBlob: @unchecked Sendable {
     /// What was asked for.
     public let descriptor: Descriptor
     /// For readers that do not wait until all of it is there.
     public let growing: GrowingBlob
     private let file: OwnedDescriptor
     private let path: String
-    private let state: Mutex<State>
-    private let lock: FileLock
+    private var state = State()
+    private var lock: FileLock?
 
     private struct State {
         var received: Int64 = 0
@@ -33,7 +33,7 @@ public final class IncomingBlob: Sendable {
         var state = State()
         try Self.readKept(raw, path, limit: descriptor.size, into: &state)
         growing = GrowingBlob(file, size: descriptor.size, available: state.received)
-        self.state = Mutex(state)
+        self.state = state
     }
 
     /// Hashes what is there already; more than the blob can have is none of it.
@@ -58,43 +58,38 @@ public final class IncomingBlob: Sendable {
     }
 
     /// How many bytes are there.
-    public var received: Int64 { state.withLock { $0.received } }
+    public var received: Int64 { state.received }
 
     /// Takes the next bytes: whether more may come; not if these are too many, or the disk refuses them.
     public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let count = state.withLock { state -> Int64? in
-            guard state.failure == nil, state.received + Int64(bytes.count) <= descriptor.size else {
-                // Too much is as wrong as too little, and is found out from the count.
-                if state.failure == nil { state.received = descriptor.size + 1 }
-                return nil
-            }
-            var done = 0
-            while done < bytes.count {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-                let written = pwrite(file.raw, rest.baseAddress, rest.count, off_t(state.received) + off_t(done))
-                if written < 0, errno == EINTR { continue }
-                guard written > 0 else {
-                    state.failure = HostFileError("write", path, code: errno)
-                    return nil
-                }
-                done += written
-            }
-            state.hasher.update(bytes)
-            state.received += Int64(bytes.count)
-            return state.received
+        guard state.failure == nil else { return false }
+        guard state.received + Int64(bytes.count) <= descriptor.size else {
+            // Too much is as wrong as too little, and is found out from the count.
+            state.received = descriptor.size + 1
+            return false
         }
-        guard let count else { return false }
-        growing.advance(to: count)
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let written = pwrite(file.raw, rest.baseAddress, rest.count, off_t(state.received) + off_t(done))
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                state.failure = HostFileError("write", path, code: errno)
+                return false
+            }
+            done += written
+        }
+        state.hasher.update(bytes)
+        state.received += Int64(bytes.count)
+        growing.advance(to: state.received)
         return true
     }
 
     /// What went wrong with the bytes as they came: more of them than there should be, or a disk that refused them.
     public var failure: (any Error)? {
-        state.withLock { state in
-            if let failure = state.failure { return failure }
-            guard state.received > descriptor.size else { return nil }
-            return IncomingBlobError(descriptor: descriptor, problem: .tooMany)
-        }
+        if let failure = state.failure { return failure }
+        guard state.received > descriptor.size else { return nil }
+        return IncomingBlobError(descriptor: descriptor, problem: .tooMany)
     }
 
     /// Checks size and digest, and puts the blob into its place; what is wrong is removed.
@@ -104,18 +99,18 @@ public final class IncomingBlob: Sendable {
             if failure is IncomingBlobError { unlink(path) }
             throw failure
         }
-        let (received, found) = state.withLock { state in
-            let hasher = state.hasher
-            return (state.received, hasher.finalize())
+        guard state.received == descriptor.size else {
+            throw IncomingBlobError(descriptor: descriptor, problem: .size(state.received))
         }
-        guard received == descriptor.size else {
-            throw IncomingBlobError(descriptor: descriptor, problem: .size(received))
-        }
+        let hasher = state.hasher
+        let found = hasher.finalize()
         guard found == descriptor.digest else {
             unlink(path)
             throw IncomingBlobError(descriptor: descriptor, problem: .digest(found))
         }
         guard rename(path, target) == 0 else { throw HostFileError("rename into place", target, code: errno) }
+        // Whoever waits for the blob need not wait for what is made of it here: that may wait for others in turn.
+        lock = nil
     }
 }
 

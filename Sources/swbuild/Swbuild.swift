@@ -58,7 +58,7 @@ extension Swbuild {
 
     /// The arguments of a build, where options that need no value are given the one that they mean.
     private static func withOptionalValues(_ arguments: [String]) -> [String] {
-        let verbs = configuration.subcommands.compactMap(\.configuration.commandName)
+        let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
         if let verb = arguments.first(where: verbs.contains), verb != "build" { return arguments }
         let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
         return arguments[..<end].map { BuildPullOptions.meanings[$0] ?? $0 } + arguments[end...]

@@ -38,8 +38,8 @@ struct ArchiveImages: Sendable {
         guard stat(path, &information) == 0 else { throw HostFileError("open", path, code: errno) }
         var fields = FieldHasher(domain: "image archive")
         fields.add([path, form.rawValue, name ?? "", platform.description])
-        fields.add(Int(information.st_dev))
-        fields.add(Int(information.st_ino))
+        fields.add(Int(truncatingIfNeeded: information.st_dev))
+        fields.add(Int(truncatingIfNeeded: information.st_ino))
         fields.add(Int(information.st_size))
         for time in [information.st_mtim, information.st_ctim] {
             fields.add(time.tv_sec)

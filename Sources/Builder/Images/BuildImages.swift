@@ -31,7 +31,7 @@ struct BuildImages: ImageSource {
         var known = try entry(of: name)
         // What a digest names does not change.
         if policy == .always, name.digest == nil {
-            known = try pulling(name) {
+            known = try pulling(reference) {
                 guard let now = try puller.registries.client().descriptor(of: name) else {
                     throw NotAtRegistry(reference: name)
                 }
@@ -42,8 +42,8 @@ struct BuildImages: ImageSource {
             image.origin = ImageOrigin(reference: name, top: known, isNamed: true)
             return image
         }
-        guard policy != .never else { throw ImageUnavailable(reference: name, reason: nil) }
-        return try pulling(name) {
+        guard policy != .never else { throw ImageUnavailable(reference: reference, reason: nil) }
+        return try pulling(reference) {
             let found = try puller.find(name, known: known, platform: platform)
             var image = found.image
             image.origin = found.origin

@@ -1,4 +1,5 @@
 import OCI
+import Store
 
 /// Why images cannot become one index.
 public enum IndexError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -27,7 +27,7 @@ final class JSONProgress: ProgressSink {
             case .times(let times): times.json.merging(["event": .string("times")]) { first, _ in first }
             case .status(let step, let text):
                 [
-                    "event": .string("status"), "step": step.map { .integer(Int64($0 + 1)) } ?? .null,
+                    "event": .string("status"), "step": step.map { JSONValue.integer(Int64($0 + 1)) } ?? .null,
                     "text": .string(text),
                 ]
             case .note(let text): ["event": .string("note"), "text": .string(text)]
