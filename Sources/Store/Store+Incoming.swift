@@ -23,7 +23,8 @@ extension Store {
     ///
     /// Nothing of it counts before ``admit(_:as:)``.
     /// - Throws: ``LayerError`` where it is damaged or does not come completely, ``HostFileError``.
-    public func read(_ blob: GrowingBlob, unpackingAbove lower: (@Sendable () -> LayerStack?)?) throws -> IncomingLayer {
+    public func read(_ blob: GrowingBlob, unpackingAbove lower: (@Sendable () -> LayerStack?)?) throws -> IncomingLayer
+    {
         guard let lower else { return IncomingLayer(read: try LayerReader.index(blob), directory: nil, work: nil) }
         let work = try makeWorkDirectory()
         let directory = try work.makeDirectory("unpack")

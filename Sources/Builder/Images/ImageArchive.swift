@@ -26,10 +26,11 @@ struct ImageArchive {
     /// - Throws: ``DocumentError``, ``FileError``, or ``ImageNotFound`` where there is none for the platform.
     func entries(_ form: ArchiveForm, platform: Platform) throws -> [LayerEntry] {
         let index = ImageIndex(manifests: images.flatMap(\.indexEntries))
-        var entries = try blobEntries() + [
-            Self.file("index.json", try index.json.encoded()),
-            Self.file("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)),
-        ]
+        var entries =
+            try blobEntries() + [
+                Self.file("index.json", try index.json.encoded()),
+                Self.file("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)),
+            ]
         if form == .docker { entries += try dockerEntries(platform) }
         return entries.sorted { $0.entry.path < $1.entry.path }
     }

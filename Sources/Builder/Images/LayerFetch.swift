@@ -104,7 +104,9 @@ final class LayerFetch: Sendable {
         return { [self] in
             guard layer.chain.count > 1 else { return nil }
             return known.withLock { known in
-                if known == nil, finished.wait(forFirst: position) { known = try? store.stack(Array(layer.chain.dropLast())) }
+                if known == nil, finished.wait(forFirst: position) {
+                    known = try? store.stack(Array(layer.chain.dropLast()))
+                }
                 return known
             }
         }

@@ -45,7 +45,8 @@ public struct StoredImages: Sendable {
 
     private func listed(_ entry: Descriptor) throws -> Listed {
         let tree = try ImageTree(entry, in: store.images)
-        var result = Listed(name: entry.annotations[ImageLayout.referenceName], descriptor: entry, platforms: [], size: 0)
+        let name = entry.annotations[ImageLayout.referenceName]
+        var result = Listed(name: name, descriptor: entry, platforms: [], size: 0)
         var seen: Set<Digest> = []
         for image in tree.images {
             for blob in image.blobs where seen.insert(blob.digest).inserted { result.size += blob.size }

@@ -159,7 +159,7 @@ public struct OutputSpec: Sendable, Hashable {
 
     /// The form of the result.
     public var kind: Kind
-    /// A path of the host; `-` is standard output. Empty where the result does not go to a file.
+    /// A path of the host, or `-` for standard output; empty where the result does not go to a file.
     public var destination: String
     /// How the layers that the build makes are compressed.
     public var compression: BlobCompression

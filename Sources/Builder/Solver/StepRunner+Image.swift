@@ -11,7 +11,8 @@ extension StepRunner {
             let found = ImagePuller.Found(image: image, origin: origin)
             try span(.importing, detail: origin.reference.description) { try bring(found, isComplete: isComplete) }
         } else {
-            for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil {
+            for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil
+            {
                 _ = try span(.importing, detail: layer.digest.description) {
                     try store.importLayer(layer, diffID: diffID, from: image.layout)
                 }
