@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import tarfile
 
-from support import Case, base_layout, mounts_below
+from support import Case, base_layout, unmount_below
 from support.case import SWBUILD
 from support.images import tar_of
 
@@ -72,12 +72,8 @@ class Archives(Case):
 
     def storage(self) -> list[str]:
         storage = self.directory / "storage"
-        self.addCleanup(self.unmount, storage)
+        self.addCleanup(unmount_below, storage)
         return ["--root", storage, "--runroot", self.directory / "run", "--storage-driver", "vfs"]
-
-    def unmount(self, storage: pathlib.Path) -> None:
-        for mount in reversed(mounts_below(storage)):
-            subprocess.run(["umount", "--lazy", mount], check=False)
 
     def test_what_is_saved_and_loaded_is_the_same_image(self):
         digest = self.build(BUILDFILE).digest

@@ -1,9 +1,14 @@
 """Images from a registry: Debian's docker-registry, filled by skopeo."""
+import hashlib
 import json
+import os
+import random
 import signal
 import subprocess
+import tarfile
 
 from support import write_layout
+from support.faults import FileServer, SlowProxy
 from support.images import tar_of
 from support.registry import Registry
 from support.registry_case import RegistryCase
@@ -109,23 +114,28 @@ class Pulls(RegistryCase):
         self.swbuild("tag", base, f"{self.registry.host}/again:1")
         self.assertEqual(self.swbuild("push", "-q", f"{self.registry.host}/again:1").stdout.strip(), digest)
 
-    def change(self, layout, change) -> dict:
-        """Changes an image's configuration."""
-        import hashlib
-        index = json.loads((layout / "index.json").read_text())
-        blobs = layout / "blobs/sha256"
+    def manifest_of(self, layout) -> dict:
+        entry, = json.loads((layout / "index.json").read_text())["manifests"]
+        return json.loads((layout / "blobs/sha256" / entry["digest"][7:]).read_text())
 
-        def put(document: dict) -> dict:
-            data = json.dumps(document).encode()
-            digest = hashlib.sha256(data).hexdigest()
-            (blobs / digest).write_bytes(data)
-            return {"digest": f"sha256:{digest}", "size": len(data)}
-        entry = index["manifests"][0]
-        manifest = json.loads((blobs / entry["digest"][7:]).read_text())
-        config = change(json.loads((blobs / manifest["config"]["digest"][7:]).read_text()))
-        manifest["config"].update(put(config))
-        entry.update(put(manifest))
+    def put(self, layout, document: dict) -> dict:
+        data = json.dumps(document).encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (layout / "blobs/sha256" / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    def change_manifest(self, layout, change) -> None:
+        """Changes the manifest of a layout's only image."""
+        index = json.loads((layout / "index.json").read_text())
+        index["manifests"][0] |= self.put(layout, change(self.manifest_of(layout)))
         (layout / "index.json").write_text(json.dumps(index))
+
+    def change(self, layout, change) -> dict:
+        """Changes its configuration, which is returned."""
+        manifest = self.manifest_of(layout)
+        config = change(json.loads((layout / "blobs/sha256" / manifest["config"]["digest"][7:]).read_text()))
+        manifest["config"] |= self.put(layout, config)
+        self.change_manifest(layout, lambda _: manifest)
         return config
 
     def test_equal_and_empty_layers(self):
@@ -135,6 +145,28 @@ class Pulls(RegistryCase):
         self.swbuild("pull", base)
         built = self.make(f"FROM {base}\nCOPY . /there\n")
         self.assertEqual(built.layout.layers, 5)
+
+    def test_a_layer_that_only_its_own_url_gives_away(self):
+        layout = write_layout(self.directory / "foreign", [tar_of([(tarfile.TarInfo("theirs"), b"not to be copied\n")])])
+        manifest = self.manifest_of(layout)
+        blob = (layout / "blobs/sha256" / manifest["layers"][0]["digest"][7:]).read_bytes()
+        elsewhere = FileServer(self, {"/layer": blob})
+
+        def change(manifest: dict) -> dict:
+            manifest["layers"][0] |= {"mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                                      "urls": [f"http://127.0.0.1:{elsewhere.port}/layer"]}
+            return manifest
+        self.change_manifest(layout, change)
+        base = self.seed(self.registry, "foreign:1", source=f"oci:{layout}:latest")
+        self.assertFalse(self.registry.blob_file(manifest["layers"][0]["digest"]).exists())
+        built = self.make(f"FROM {base}\nCOPY . /here\n")
+        self.assertEqual(built.layout.text("/theirs"), "not to be copied\n")
+        self.swbuild("pull", base)
+        self.swbuild("tag", base, f"{self.registry.host}/other:1")
+        self.swbuild("push", f"{self.registry.host}/other:1")
+        self.assertFalse(self.registry.blob_file(manifest["layers"][0]["digest"]).exists(), "it was given away")
+        elsewhere.files["/layer"] = b"something else"
+        self.swbuild("pull", base, root=self.directory / "other", expect=1)
 
     def test_two_builds_fetch_a_base_once(self):
         base = self.seed(self.registry)
@@ -149,10 +181,7 @@ class Pulls(RegistryCase):
         self.assertLessEqual(len(blobs), 3)
 
     def test_a_killed_pull_goes_on_where_it_was(self):
-        import os
-        import random
-        from support.faults import SlowProxy
-        info = __import__("tarfile").TarInfo("large")
+        info = tarfile.TarInfo("large")
         data = random.Random(1).randbytes(20_000_000)
         layout = write_layout(self.directory / "large", [tar_of([(info, data)])])
         self.seed(self.registry, "large:1", source=f"oci:{layout}:latest")

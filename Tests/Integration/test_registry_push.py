@@ -1,9 +1,8 @@
 """Images to a registry: what is sent, what is not, and who can use it then."""
 import json
 import pathlib
-import subprocess
 
-from support import mounts_below
+from support import unmount_below
 from support.registry import Registry, TokenServer
 from support.registry_case import RegistryCase
 from support.tls import Authority
@@ -31,15 +30,11 @@ class Pushes(RegistryCase):
                 name = f"{self.registry.host}/way{number}:1"
                 built = self.swbuild("build", "-f", "-", "-t", name, *flags, self.context, input=b"FROM scratch\n")
                 digest = built.stdout.split()[0]
-                manifest = self.skopeo("inspect", "--tls-verify=false", "--raw", f"docker://{name}").encode()
-                self.assertEqual(self.skopeo("manifest-digest", "/dev/stdin") if False else digest,
-                                 json.loads(self.skopeo("inspect", "--tls-verify=false", f"docker://{name}"))["Digest"])
-                self.assertTrue(manifest)
+                seen = json.loads(self.skopeo("inspect", "--tls-verify=false", f"docker://{name}"))
+                self.assertEqual(seen["Digest"], digest)
         named = f"{self.registry.host}/only:1"
         self.swbuild("build", "-f", "-", "-o", f"type=image,name={named}", self.context, input=b"FROM scratch\n")
         self.assertIn(named, self.swbuild("images").stdout)
-        self.assertEqual([asked for asked in self.registry.requests() if asked[2] == 404 and asked[1] == "manifests"],
-                         [])
         failed = self.swbuild("build", "-f", "-", "--push", self.context, input=b"FROM scratch\n", expect=64)
         self.assertMentions(failed, "-t REGISTRY/NAME")
 
@@ -99,11 +94,7 @@ class Pushes(RegistryCase):
         storage = self.directory / "storage"
         podman = ["podman", "--root", storage, "--runroot", self.directory / "run", "--storage-driver", "vfs",
                   "--cgroup-manager", "cgroupfs"]
-
-        def unmount():
-            for mount in reversed(mounts_below(storage)):
-                subprocess.run(["umount", "--lazy", mount], check=False)
-        self.addCleanup(unmount)
+        self.addCleanup(unmount_below, storage)
         self.tool(*podman, "pull", "--tls-verify=false", self.name, env=self.environment)
         shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", self.name, "cat", "/text",
                           env=self.environment)

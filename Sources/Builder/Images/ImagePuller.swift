@@ -112,7 +112,13 @@ struct ImagePuller: Sendable {
         if !missing.isEmpty {
             let name = found.origin.reference
             let progress = TransferProgress("pulling \(name.familiar)", total: total, show: options.show)
-            let tools = (store: store, client: try registries.client(), progress: progress)
+            let registries = registries
+            let tools = LayerFetch.Tools(
+                store: store,
+                client: try registries.client(),
+                progress: progress,
+                isCancelled: { registries.isCancelled }
+            )
             try LayerFetch(missing, of: name, unpacking: options.unpacks, with: tools).run()
         }
         if !found.origin.isNamed { try name(found.origin) }

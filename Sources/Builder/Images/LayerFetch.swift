@@ -15,6 +15,14 @@ final class LayerFetch: Sendable {
         var needsBlob: Bool
     }
 
+    /// What they are brought with.
+    struct Tools: Sendable {
+        var store: Store
+        var client: RegistryClient
+        var progress: TransferProgress
+        var isCancelled: @Sendable () -> Bool
+    }
+
     /// How many come at the same time.
     static let most = 4
 
@@ -24,18 +32,19 @@ final class LayerFetch: Sendable {
     private let layers: [Layer]
     private let unpacks: Bool
     private let progress: TransferProgress
+    private let isCancelled: @Sendable () -> Bool
     private let finished: Milestones
 
     init(
         _ layers: [Layer],
         of image: ImageReference,
         unpacking: Bool,
-        with tools: (store: Store, client: RegistryClient, progress: TransferProgress)
+        with tools: Tools
     ) {
         self.layers = layers
         self.image = image
         unpacks = unpacking
-        (store, client, progress) = tools
+        (store, client, progress, isCancelled) = (tools.store, tools.client, tools.progress, tools.isCancelled)
         finished = Milestones(count: layers.count)
     }
 
@@ -94,7 +103,9 @@ final class LayerFetch: Sendable {
         do {
             try client.fetch(blob.descriptor, of: image, into: sink)
         } catch {
-            throw blob.failure ?? error
+            let foreign = ForeignLayer(descriptor: blob.descriptor)
+            guard case .notFound = error.reason, !foreign.urls.isEmpty else { throw blob.failure ?? error }
+            try foreign.fetch(into: sink, store: store, isCancelled: isCancelled)
         }
     }
 

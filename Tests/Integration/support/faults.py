@@ -83,3 +83,27 @@ class SlowProxy(Proxy):
             self.may_go.wait(60)
             body = body[self.stop_after:]
         handler.wfile.write(body)
+
+
+class FileServer:
+    """Serves `files`, path to bytes."""
+
+    def __init__(self, case, files: dict[str, bytes]):
+        self.files = files
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = outer.files.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *arguments):
+                pass
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.http.server_port
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        case.addCleanup(self.http.server_close)
+        case.addCleanup(self.http.shutdown)

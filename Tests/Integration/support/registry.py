@@ -44,7 +44,9 @@ class Registry:
         self.tls = tls
         config = {"version": "0.1", "log": {"level": "error", "accesslog": {"disabled": False}},
                   "storage": {"filesystem": {"rootdirectory": str(self.directory / "data")}},
-                  "http": {"addr": self.host}}
+                  "http": {"addr": self.host},
+                  # Layers that have URLs of their own.
+                  "validation": {"manifests": {"urls": {"allow": ["^http://127[.]0[.]0[.]1:"]}}}}
         if tls:
             config["http"]["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
         if users:
