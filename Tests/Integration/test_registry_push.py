@@ -66,7 +66,7 @@ class Pushes(RegistryCase):
 
     def test_an_index_takes_its_images_along(self):
         for architecture in ("amd64", "arm64"):
-            self.make(f"FROM busybox\nLABEL for={architecture}\n", "--platform", f"linux/{architecture}",
+            self.make(f"FROM scratch\nLABEL for={architecture}\n", "--platform", f"linux/{architecture}",
                       "-t", f"one:{architecture}")
         self.swbuild("index", "create", "-t", self.name, "one:amd64", "one:arm64")
         self.swbuild("push", self.name)
@@ -90,14 +90,14 @@ class Pushes(RegistryCase):
         self.assertEqual(len(self.registry.manifest("app", "1")["manifests"]), 2)
 
     def test_podman_runs_what_was_pushed(self):
-        self.make(BUILDFILE, "-t", self.name, "--push")
+        self.make(BUILDFILE, "-o", f"type=registry,name={self.name}")
         storage = self.directory / "storage"
         podman = ["podman", "--root", storage, "--runroot", self.directory / "run", "--storage-driver", "vfs",
                   "--cgroup-manager", "cgroupfs"]
         self.addCleanup(unmount_below, storage)
-        self.tool(*podman, "pull", "--tls-verify=false", self.name, env=self.environment)
-        shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", self.name, "cat", "/text",
-                          env=self.environment)
+        self.tool(*podman, "pull", "--tls-verify=false", self.name)
+        shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", "--ulimit=host", self.name,
+                          "cat", "/text")
         self.assertEqual(shown, "some text\n")
 
     def test_layers_compressed_in_other_ways_are_sent_as_they_are(self):
@@ -155,7 +155,8 @@ class Access(RegistryCase):
         self.skopeo("login", "--tls-verify=false", "--authfile", self.auth, "-u", "somebody", "-p", "the password",
                     registry.host)
         name = f"{registry.host}/private:1"
-        self.make("FROM scratch\n", "-t", name, "--push")
+        self.make("FROM scratch\n", "-o", f"type=registry,name={name}")
+        self.swbuild("tag", "test", name)
         self.skopeo("logout", "--authfile", self.auth, registry.host)
         self.swbuild("push", name, expect=1)
 
@@ -221,7 +222,7 @@ class Locks(RegistryCase):
         lock = json.loads(self.lock.read_text())
         self.assertEqual([image["name"] for image in lock["images"]], sorted([base, other]))
         self.make(buildfile, f"--locked={self.lock}")
-        self.make("FROM busybox\nLABEL new=1\n", "-t", other, "--push")
+        self.make("FROM busybox\nLABEL new=1\n", "-o", f"type=registry,name={other}")
         failed = self.make(buildfile, f"--locked={self.lock}", "--pull", expect=1)
         self.assertMentions(failed, "Buildfile:2:6", other, "swbuild.lock")
         failed = self.make(f"FROM {other}\nFROM {self.seed(self.registry, 'third:1')}\nCOPY --from=0 / /\n",

@@ -58,8 +58,11 @@ struct ArchiveFiles {
     /// The content of a document.
     /// - Throws: ``ImageArchiveError`` where there is none, ``HostFileError`` where it is too large.
     func document(_ name: String) throws -> [UInt8] {
-        let file = try file(name)
-        return try HostFile.read(file, limit: JSONValue.largestDocument)
+        let place = try file(name)
+        let raw = open(place, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { throw HostFileError("open", place, code: errno) }
+        defer { close(raw) }
+        return try HostFile.read(descriptor: raw, named: "\(name) of \(path)", limit: JSONValue.largestDocument)
     }
 
     /// Where the content of a file lies: a name of no meaning.

@@ -49,6 +49,10 @@ class Proxy:
                 handler.send_header(name, value)
             handler.end_headers()
             self.send_body(handler, body)
+            # Whoever waits for what was promised is to see that the connection has ended.
+            promised = {name.lower(): value for name, value in headers}.get("content-length")
+            if handler.command != "HEAD" and promised != str(len(body)):
+                handler.close_connection = True
         except OSError:
             handler.close_connection = True
 
