@@ -104,7 +104,8 @@ public struct ImageBuilder: Sendable {
                 leaks: leaks,
                 trace: trace,
                 privilege: privilege,
-                networkHelpers: NetworkHelper.installed()
+                networkHelpers: NetworkHelper.installed(),
+                commandCount: plan.graph.nodes.count { if case .run = $0.operation { true } else { false } }
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-// Starting a step: clone3 in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
+// Starting a step: clone in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
 // starts the command, and becomes the stub, which reaps whatever becomes its child, reports how the command ended, and
 // ends: then the kernel kills every process that is left.
 
@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -25,29 +26,63 @@ extern char *program_invocation_name;
 
 enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
 
-_Noreturn static void become_init(const struct swb_plan *plan);
+_Noreturn static void become_init(const struct swb_plan *plan, bool shares_memory);
+
+// No signal at the end of the child: what this program does with SIGCHLD must not decide whether it can be waited for.
+enum { NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC };
+
+static int begin_sharing(void *plan) {
+    become_init(plan, true);
+}
+
+/// The child uses this program's memory until it executes another program, and this thread waits until then. Copying the
+/// page tables of a large program, and the page faults of its other threads afterwards, cost several times what setting
+/// a sandbox up does. Nothing of the step's runs in that time: its command waits until PID 1 is the stub.
+static int spawn_sharing(const struct swb_plan *plan, int *pid, int *pidfd) {
+    // The child's stack, and its command's, which runs on it as well until it executes the stub.
+    _Alignas(16) char stack[64 << 10];
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | (plan->own_network ? CLONE_NEWNET : 0);
+    int child = clone(begin_sharing, stack + sizeof stack, flags, (void *)plan, pidfd);
+    int error = child < 0 ? errno : 0;
+    // Another user's id, taken by the command's process, made the memory that both had unreadable to others.
+    if (plan->is_dumpable) (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (error != 0) return error;
+    *pid = child;
+    return 0;
+}
+
+static int spawn_copying(const struct swb_plan *plan, int *pid, int *pidfd) {
+    struct clone_args arguments = {
+        .flags = CLONE_PIDFD | NAMESPACES | (plan->own_network ? CLONE_NEWNET : 0)
+            | (plan->own_users ? CLONE_NEWUSER : 0) | (plan->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = 0,
+        .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
+    };
+    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (child == 0) become_init(plan, false);
+    if (child < 0) return errno;
+    *pid = (int)child;
+    return 0;
+}
 
 int swb_spawn(const struct swb_plan *plan, int *pid, int *pidfd) {
     // glibc's own functions leave two signals of its own out of the mask: ask the kernel.
     uint64_t everything = ~(uint64_t)0, previous = 0;
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &previous, KERNEL_SIGNAL_SET_SIZE) != 0) return errno;
 
-    struct clone_args arguments = {
-        .flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC
-            | (plan->own_network ? CLONE_NEWNET : 0) | (plan->own_users ? CLONE_NEWUSER : 0)
-            | (plan->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)pidfd,
-        // No signal at the end: what this program does with SIGCHLD must not decide whether the child can be waited for.
-        .exit_signal = 0,
-        .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
-    };
-    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (child == 0) become_init(plan);
-    int error = child < 0 ? errno : 0;
+    // A child that is put into cgroups or given maps waits for this thread, and one that is supervised may have to; but one
+    // whose plan comes from another thread waits for that. And clone(2) knows nothing of cgroups.
+    bool is_alone = plan->wake >= 0
+        || (plan->gate < 0 && plan->own_users == 0 && plan->cgroup < 0 && plan->supervisor < 0);
+    int error = is_alone ? spawn_sharing(plan, pid, pidfd) : spawn_copying(plan, pid, pidfd);
 
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &previous, NULL, KERNEL_SIGNAL_SET_SIZE);
-    if (error == 0) *pid = (int)child;
     return error;
+}
+
+int swb_is_dumpable(void) {
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 }
 
 int swb_pidfd_open(int pid) {
@@ -139,14 +174,16 @@ static void die_with_parent(int parent) {
     if (poll(&gone, 1, 0) != 0) _exit(127);
 }
 
-/// PID 1 is a copy of this program's memory: nothing of it may be seen from within the step.
-static int hide_memory(const struct swb_plan *plan) {
+/// Where PID 1 is a copy of this program's memory, nothing of it may be seen from within the step. Memory that is shared
+/// must stay as it is, and is gone from PID 1 before the command begins.
+static int hide_memory(const struct swb_plan *plan, bool shares_memory) {
     static const char title[] = "init";
+    (void)prctl(PR_SET_NAME, title, 0, 0, 0);
+    if (shares_memory) return 0;
     if (plan->own_arguments != NULL && plan->own_arguments_length > sizeof title) {
         memset(plan->own_arguments, 0, plan->own_arguments_length);
         memcpy(plan->own_arguments, title, sizeof title);
     }
-    (void)prctl(PR_SET_NAME, title, 0, 0, 0);
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
@@ -206,21 +243,25 @@ _Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup 
     swb_fail(plan, failure);
 }
 
-static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
+/// The namespaces that clone does not make, and what belongs to this process.
+static void enter_namespaces(const struct swb_plan *plan, bool shares_memory) {
     wait_at_gate(plan->gate);
     int error = plan->own_users != 0 ? become_namespace_root() : 0;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_ID_MAP, .error = error});
-    error = hide_memory(plan);
+    error = hide_memory(plan, shares_memory);
     if (error == 0 && plan->network >= 0 && syscall(SYS_setns, plan->network, CLONE_NEWNET) != 0) error = errno;
     // A namespace made by clone3 would have the cgroup of the parent as its root.
     if (error == 0 && !plan->keeps_cgroup_view && syscall(SYS_unshare, CLONE_NEWCGROUP) != 0) error = errno;
     if (error != 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_NAMESPACE, .error = error});
+}
 
-    for (uint32_t i = 0; i < plan->operation_count; i++) {
+/// Carries out operations of a plan from one up to another.
+static void set_up(const struct swb_plan *plan, struct swb_setup *setup, uint32_t from, uint32_t to) {
+    for (uint32_t i = from; i < to; i++) {
         const struct swb_operation *operation = &plan->operations[i];
         setup->index = i;
         setup->detail = SWB_DETAIL_NONE;
-        error = swb_perform(setup, operation);
+        int error = swb_perform(setup, operation);
         if (error == 0 || (operation->flags & SWB_FLAG_OPTIONAL) != 0) continue;
         swb_fail(
             plan,
@@ -229,6 +270,19 @@ static void set_up(const struct swb_plan *plan, struct swb_setup *setup) {
             }
         );
     }
+}
+
+/// The plan itself, or the one that a child which began before that was known is told of.
+static const struct swb_plan *plan_of_step(const struct swb_plan *plan) {
+    if (plan->wake < 0) return plan;
+    char byte;
+    ssize_t got;
+    do got = read(plan->wake, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    // Nobody needs it any more.
+    if (got != 1 || *plan->next == NULL) _exit(0);
+    close(plan->wake);
+    return *plan->next;
 }
 
 /// The step's own /dev/null. Where a mount of the build file covers it, the end of a pipe that says nothing either.
@@ -249,12 +303,12 @@ static int open_standard_input(const struct swb_plan *plan, const struct swb_set
     return plan->standard_input >= 0 ? plan->standard_input : open_nothing();
 }
 
-static void become_init(const struct swb_plan *plan) {
+static void become_init(const struct swb_plan *plan, bool shares_memory) {
     reset_signals(plan->forwards_signals != 0);
     die_with_parent(plan->parent);
     (void)setsid();
     int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
-        plan->supervisor, plan->standard_input, plan->terminal};
+        plan->supervisor, plan->standard_input, plan->terminal, plan->wake};
     swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
     // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
     for (int fd = 0; fd <= 2; fd++) {
@@ -264,9 +318,12 @@ static void become_init(const struct swb_plan *plan) {
     }
     (void)umask(0);
 
-    struct swb_setup setup = {.root = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
+    struct swb_setup setup = {.root = -1, .skeleton = -1, .covered = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
     setup.forwards_signals = plan->forwards_signals != 0;
-    set_up(plan, &setup);
+    enter_namespaces(plan, shares_memory);
+    set_up(plan, &setup, 0, plan->prepared_count);
+    plan = plan_of_step(plan);
+    set_up(plan, &setup, plan->prepared_count, plan->operation_count);
     int standard_input = open_standard_input(plan, &setup);
     if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
     run_command(plan, &setup, standard_input);

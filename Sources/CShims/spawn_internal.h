@@ -11,7 +11,10 @@
 
 /// What the operations build up for those after them.
 struct swb_setup {
-    int root;               // the root of the step, the mount itself
+    int root;               // the root of the step, the mount itself; before SWB_ROOT_OVERLAY the skeleton: a directory of
+                            // the staging area that stands for it
+    int skeleton;           // -1 before SWB_STAGING
+    int covered;            // the directory that the staging area covers; -1 before SWB_STAGING
     uint64_t root_mount;    // its mount id
     int staging;            // a private tmpfs: sources of devices and files, places to attach overlays; never seen by the step
     int working_directory;  // -1 until SWB_WORKING_DIRECTORY
@@ -48,7 +51,10 @@ int swb_attach(struct swb_setup *setup, const struct swb_operation *operation, i
 int swb_attach_at(int mount, int directory, const char *path);
 
 // spawn_root.c
+int swb_make_staging_area(struct swb_setup *setup, const struct swb_operation *operation);
 int swb_prepare_root(struct swb_setup *setup, const struct swb_operation *operation);
+/// Moves what is mounted in the skeleton to its place in the root.
+int swb_attach_skeleton(struct swb_setup *setup, const struct swb_operation *operation);
 int swb_change_root(struct swb_setup *setup);
 
 // spawn_operations.c

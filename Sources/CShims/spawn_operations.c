@@ -191,7 +191,9 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     case SWB_PRIVATE_MOUNTS: return private_mounts();
     case SWB_HOSTNAME: return set_host_name(operation);
     case SWB_LOOPBACK_UP: return swb_bring_loopback_up();
+    case SWB_STAGING: return swb_make_staging_area(setup, operation);
     case SWB_ROOT_OVERLAY: return swb_prepare_root(setup, operation);
+    case SWB_ATTACH: return swb_attach_skeleton(setup, operation);
     case SWB_FILE_SYSTEM: return mount_file_system(setup, operation);
     case SWB_DEVICE: return device(setup, operation);
     case SWB_SYMLINK: return symbolic_link(setup, operation);

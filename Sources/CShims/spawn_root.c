@@ -17,9 +17,8 @@
 #define MNT_DETACH 2
 #endif
 
-/// A private tmpfs over the overlay's work directory, which nobody else needs to see: the root is put together in it,
-/// and secrets and device nodes have their place in it. It goes with the host's mounts when the root changes.
-static int make_staging_area(struct swb_setup *setup, int work) {
+/// The staging area itself, over a directory.
+static int mount_staging_area(struct swb_setup *setup, int directory) {
     static const char *const options[] = {"mode", "700", "size", "256m"};
     static const char *const no_swap[] = {"mode", "700", "size", "256m", "noswap", NULL};
     struct swb_operation tmpfs = {.source = "tmpfs", .list = no_swap, .list_count = 6};
@@ -33,35 +32,66 @@ static int make_staging_area(struct swb_setup *setup, int work) {
     }
     if (mount < 0) return -mount;
     setup->staging = fcntl(mount, F_DUPFD_CLOEXEC, 3);
-    if (setup->staging < 0) return errno;
-    int error = swb_attach_at(mount, work, "");
+    if (setup->staging < 0) {
+        int error = errno;
+        close(mount);
+        return error;
+    }
+    return swb_attach_at(mount, directory, "");
+}
+
+/// The skeleton: what stands for the root until that is there, so that the kernel's file systems can be mounted and
+/// their parts hidden before anybody knows the layers.
+static int make_skeleton(struct swb_setup *setup, const struct swb_operation *operation) {
+    if (mkdirat(setup->staging, "skeleton", 0700) != 0) return errno;
+    setup->skeleton = openat(setup->staging, "skeleton", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (setup->skeleton < 0) return errno;
+    for (uint32_t i = 0; i < operation->list_count; i++) {
+        if (mkdirat(setup->skeleton, operation->list[i], 0700) != 0) return errno;
+    }
+    setup->root = setup->skeleton;
+    bool mount_root;
+    return swb_mount_id(setup->root, &setup->root_mount, &mount_root);
+}
+
+/// A private tmpfs over a directory that nobody else needs to see: the root is put together in it, and secrets and device
+/// nodes have their place in it. It goes with the host's mounts when the root changes.
+int swb_make_staging_area(struct swb_setup *setup, const struct swb_operation *operation) {
+    setup->covered = open(operation->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (setup->covered < 0) return errno;
+    int error = mount_staging_area(setup, setup->covered);
     if (error != 0) return error;
 
     if (mkdirat(setup->staging, "root", 0700) != 0 || mkdirat(setup->staging, "empty", 0555) != 0) return errno;
     int blank = openat(setup->staging, "blank", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
     if (blank < 0) return errno;
     close(blank);
-    return 0;
+    return make_skeleton(setup, operation);
 }
 
 int swb_prepare_root(struct swb_setup *setup, const struct swb_operation *operation) {
-    int work = open(operation->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (work < 0) return errno;
-    int error = make_staging_area(setup, work);
-    if (error != 0) return error;
-
-    // The staging area hides the work directory's name: it goes by its descriptor.
     char path[40];
     struct swb_operation overlay = *operation;
-    overlay.work = swb_numbered(path, "/proc/self/fd/", (uint32_t)work);
+    if ((operation->flags & SWB_FLAG_COVERED) != 0) {
+        // The staging area hides the directory's name: it goes by its descriptor.
+        overlay.work = swb_numbered(path, "/proc/self/fd/", (uint32_t)setup->covered);
+    }
     int mount = swb_overlay(setup, &overlay);
-    close(work);
     if (mount < 0) return -mount;
     setup->root = fcntl(mount, F_DUPFD_CLOEXEC, 3);
-    if (setup->root < 0) return errno;
-    error = swb_attach_at(mount, setup->staging, "root");
+    if (setup->root < 0) {
+        int error = errno;
+        close(mount);
+        return error;
+    }
+    int error = swb_attach_at(mount, setup->staging, "root");
     bool mount_root;
     return error != 0 ? error : swb_mount_id(setup->root, &setup->root_mount, &mount_root);
+}
+
+int swb_attach_skeleton(struct swb_setup *setup, const struct swb_operation *operation) {
+    int mount = openat(setup->skeleton, operation->relative, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return mount < 0 ? errno : swb_attach(setup, operation, mount);
 }
 
 /// The root of the initial RAM file system cannot be pivoted away from. Moving the new root over it is as good there,
@@ -85,7 +115,9 @@ int swb_change_root(struct swb_setup *setup) {
         setup->host_proc = -1;
     }
     close(setup->staging);
-    setup->staging = -1;
+    close(setup->skeleton);
+    close(setup->covered);
+    setup->staging = setup->skeleton = setup->covered = -1;
     if (fchdir(setup->root) != 0) return errno;
     // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and is taken off.
     if (syscall(SYS_pivot_root, ".", ".") != 0) {

@@ -12,14 +12,23 @@ final class LoweredPlan {
     /// The plan for `swb_spawn`; the descriptors are still to be filled in.
     private(set) var lowered: swb_plan
 
+    /// What of a plan is laid out.
+    enum Part {
+        case all
+        case preparation
+        /// What is left when the preparation is done.
+        case rest
+    }
+
     /// Lays a plan out in memory.
-    init(_ described: SandboxPlan, supervised asking: CallFilter? = nil) throws(SandboxError) {
+    init(_ described: SandboxPlan, supervised asking: CallFilter? = nil, part: Part = .all) throws(SandboxError) {
         let plan = described.launchingRuntime
         guard let program = plan.arguments.first, !program.isEmpty else {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
         self.plan = plan
-        operations = plan.operations
+        operations = part == .preparation ? plan.preparation : plan.operations
+        let preparedCount = part == .all ? 0 : plan.preparation.count
         candidates = plan.candidates(for: program)
         let filter = try plan.filter().instructions
         let asking = asking?.program.instructions ?? []
@@ -31,8 +40,16 @@ final class LoweredPlan {
         lowered = swb_plan(
             own_network: plan.network.isNew ? 1 : 0,
             own_users: plan.idMaps == nil ? 0 : 1,
-            operations: UnsafePointer(arena.copy(operations.map { $0.lowered(in: arena) })),
+            operations: UnsafePointer(
+                arena.copy(
+                    // Nobody looks at those that are done.
+                    operations.enumerated().map { index, operation in
+                        part == .rest && index < preparedCount ? swb_operation() : operation.lowered(in: arena)
+                    }
+                )
+            ),
             operation_count: UInt32(operations.count),
+            prepared_count: UInt32(preparedCount),
             umask: plan.umask,
             stub_arguments: UnsafePointer(
                 arena.strings(
@@ -58,6 +75,8 @@ final class LoweredPlan {
             standard_output: -1,
             standard_error: -1,
             report: -1,
+            wake: -1,
+            next: nil,
             gate: -1,
             parent: -1,
             cgroup: -1,
@@ -65,6 +84,7 @@ final class LoweredPlan {
             supervisor: -1,
             own_arguments: nil,
             own_arguments_length: 0,
+            is_dumpable: Self.isDumpable ? 1 : 0,
             keeps_cgroup_view: plan.runtime == nil ? 0 : 1,
             forwards_signals: plan.standardInput == .empty ? 0 : 1,
             standard_input: -1,
@@ -75,6 +95,12 @@ final class LoweredPlan {
             throw SandboxError(.operation("pass a text with a NUL byte in it to the step"), .invalidArgument)
         }
     }
+
+    /// As it was before the first step: steps that begin at the same time change it for a moment.
+    private static let isDumpable = swb_is_dumpable() != 0
+
+    /// A plan with its descriptors, in memory that lives as long as this.
+    func placed(_ plan: swb_plan) -> UnsafePointer<swb_plan> { UnsafePointer(arena.copy([plan])) }
 
     /// Room for what the child tells the program that executes the command.
     private static let stubArgument = String(repeating: " ", count: Int(SWB_STUB_ARGUMENT_SIZE) - 1)
@@ -133,7 +159,7 @@ final class LoweredPlan {
 
 extension SandboxPlan {
     /// The system call filter of the step.
-    fileprivate func filter() throws(SandboxError) -> SeccompProgram {
+    func filter() throws(SandboxError) -> SeccompProgram {
         guard let seccompDirectory else {
             return try SeccompProgram.compiled(policy: seccomp, capabilities: capabilities)
         }
@@ -159,12 +185,12 @@ extension Operation {
     /// The place inside the root that the operation is about.
     fileprivate var target: String {
         switch self {
-        case .fileSystem(let fileSystem): fileSystem.target
+        case .fileSystem(let fileSystem), .attach(let fileSystem): fileSystem.target
         case .device(let device): "/dev/\(device.name)"
         case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
         case .mount(let mount): mount.target
         case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
-        case .privateMounts, .hostname, .loopbackUp, .root, .changeRoot, .stagedFile, .runtimeBundle: "/"
+        case .privateMounts, .hostname, .loopbackUp, .staging, .root, .changeRoot, .stagedFile, .runtimeBundle: "/"
         }
     }
 }

@@ -11,8 +11,20 @@ extension Operation {
             var lowered = swb_operation(kind: SWB_HOSTNAME)
             lowered.setData(Array(name.utf8), in: arena)
             return lowered
+        case .staging(let directory, let mountPoints):
+            var lowered = swb_operation(kind: SWB_STAGING)
+            lowered.work = UnsafePointer(arena.string(directory))
+            lowered.list = UnsafePointer(arena.constantStrings(mountPoints))
+            lowered.list_count = UInt32(mountPoints.count)
+            return lowered
         case .root(let overlay): return Self.root(overlay, in: arena)
         case .fileSystem(let fileSystem): return fileSystem.lowered(in: arena)
+        case .attach(let fileSystem):
+            var lowered = swb_operation(kind: SWB_ATTACH, target: fileSystem.target, in: arena)
+            // A layer in which /proc is a link must not decide where the kernel's files appear.
+            lowered.flags = SWB_FLAG_NO_SYMLINKS.rawValue
+            lowered.relative = ContainerPath.normalized(fileSystem.target).map { UnsafePointer(arena.string($0)) }
+            return lowered
         case .device(let device): return device.lowered(in: arena)
         case .symbolicLink(let directory, let name, let text):
             var lowered = swb_operation(kind: SWB_SYMLINK, target: directory, in: arena)
@@ -50,6 +62,7 @@ extension Operation {
         // A step may make any device node, and none must be a way to the machine's devices.
         if !overlay.opensDevices { lowered.attributes = MountAttributes.noDevices.rawValue }
         if overlay.userXattr { lowered.flags |= SWB_FLAG_USER_XATTR.rawValue }
+        if overlay.isCovered { lowered.flags |= SWB_FLAG_COVERED.rawValue }
         if overlay.usesFormerMount { lowered.flags |= SWB_FLAG_LEGACY_OVERLAY.rawValue }
         return lowered
     }
@@ -58,7 +71,6 @@ extension Operation {
 extension Operation.FileSystem {
     fileprivate func lowered(in arena: Arena) -> swb_operation {
         var lowered = swb_operation(kind: SWB_FILE_SYSTEM, target: target, in: arena)
-        // A layer in which /proc is a link must not decide where the kernel's files appear.
         lowered.flags = SWB_FLAG_NO_SYMLINKS.rawValue | (isOptional ? SWB_FLAG_OPTIONAL.rawValue : 0)
         lowered.source = UnsafePointer(arena.string(type))
         lowered.relative = fallback.map { UnsafePointer(arena.string($0)) }

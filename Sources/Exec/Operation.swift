@@ -3,8 +3,12 @@ enum Operation: Sendable, Hashable {
     case privateMounts
     case hostname(String)
     case loopbackUp
+    /// A directory of the host that the staging area covers, and the mount points of the skeleton in it.
+    case staging(directory: String, mountPoints: [String])
     case root(SandboxPlan.Overlay)
     case fileSystem(FileSystem)
+    /// Moves what is mounted in the skeleton to its place in the root.
+    case attach(FileSystem)
     case device(Device)
     case symbolicLink(directory: String, name: String, text: String)
     case mask(String)
@@ -63,8 +67,9 @@ extension Operation: CustomStringConvertible {
         case .privateMounts: "make the mounts of the sandbox private"
         case .hostname(let name): "set the host name \(name)"
         case .loopbackUp: "bring the loopback interface up"
+        case .staging(let directory, _): "mount the staging area over \(directory)"
         case .root(let overlay): "mount the root over \(overlay.lowerDirectories.count) layers"
-        case .fileSystem(let fileSystem): "mount \(fileSystem.type) at \(fileSystem.target)"
+        case .fileSystem(let fileSystem), .attach(let fileSystem): "mount \(fileSystem.type) at \(fileSystem.target)"
         case .device(let device): "provide /dev/\(device.name)"
         case .symbolicLink(let directory, let name, _): "link \(directory)/\(name)"
         case .mask(let path): "hide \(path)"

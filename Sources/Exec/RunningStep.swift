@@ -6,20 +6,23 @@ import SystemPackage
 struct RunningStep: ~Copyable {
     private let process: pid_t
     let processDescriptor: Descriptor
-    let readers: Readers
+    let ends: Ends
     /// Where the step's input goes; none where it has no input.
     let input: InputEnd
     /// The cgroup version 2 that the step is in, or none.
     private let cgroup: Descriptor
-    let listener: CallListener?
     private var isReaped = false
 
-    /// This program's ends of the step's pipes.
-    struct Readers: ~Copyable {
+    /// This program's ends of what connects it with the step.
+    struct Ends: ~Copyable {
         let standardOutput: Descriptor
         let standardError: Descriptor
         let reports: Descriptor
+        /// Who hears of the step's calls.
+        let calls: CallListener?
     }
+
+    var listener: CallListener? { ends.calls }
 
     deinit {
         guard !isReaped else { return }
@@ -44,31 +47,23 @@ struct RunningStep: ~Copyable {
 extension RunningStep {
     /// Starts a step.
     static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
-        let output = try pipe()
-        let error = try pipe()
-        let report = try pipe()
-        let gate = try pipe()
-        try give(output.writer.number, to: plan.plan)
-        try give(error.writer.number, to: plan.plan)
+        let streams = try StepStreams.make()
+        let gate = try attempt(.standardStreams) { () throws(Errno) in try Pipe() }
         // Set before the child has it: it waits at the gate.
         _ = fcntl(gate.reader.number, F_SETFL, 0)
-        let parent = try attempt(.standardStreams) { () throws(Errno) in try Descriptor.ownProcess() }
+        try streams.give(to: plan.plan)
         let cgroup = try cgroup(plan.plan.cgroupDirectory)
         let input = try attempt(.standardStreams) { () throws(Errno) in try InputEnds(plan.plan.standardInput) }
-        if let stepEnd = input.pipe { try give(stepEnd, to: plan.plan) }
-        let channel = try attempt(.standardStreams) { () throws(Errno) in try CallChannel(supervision) }
+        if let stepEnd = input.pipe { try StepStreams.give(stepEnd, to: plan.plan) }
 
         var lowered = plan.lowered
-        lowered.standard_output = output.writer.number
-        lowered.standard_error = error.writer.number
-        lowered.report = report.writer.number
-        lowered.parent = parent.number
+        streams.connect(&lowered, supervised: supervision != nil)
         let waits = plan.plan.idMaps != nil || !plan.plan.legacyCgroupDirectories.isEmpty
         lowered.gate = waits ? gate.reader.number : -1
         lowered.cgroup = cgroup.number
         lowered.standard_input = input.pipe ?? -1
         lowered.terminal = input.socket ?? -1
-        lowered.supervisor = channel.remote.number
+        let listener = try streams.listener(supervision)
         var process: pid_t = -1
         var descriptor: CInt = -1
         let failure = swb_spawn(&lowered, &process, &descriptor)
@@ -76,17 +71,28 @@ extension RunningStep {
         let step = RunningStep(
             process: process,
             processDescriptor: Descriptor(descriptor),
-            readers: Readers(
-                standardOutput: output.reader,
-                standardError: error.reader,
-                reports: report.reader
-            ),
+            ends: streams.own(listener),
             input: input.takeOwn(),
-            cgroup: cgroup,
-            listener: channel.listener
+            cgroup: cgroup
         )
         if waits { try step.open(gate.writer, for: plan.plan) }
         return step
+    }
+
+    /// Starts a step in a sandbox that is prepared for it; the plan says no more than such a sandbox can do.
+    static func start(
+        _ plan: LoweredPlan,
+        _ supervision: Supervision?,
+        in sandbox: PreparedSandbox
+    ) throws(SandboxError) -> RunningStep {
+        let started = try sandbox.hand(plan, supervision)
+        return RunningStep(
+            process: started.process,
+            processDescriptor: started.descriptor,
+            ends: started.ends,
+            input: InputEnd(-1),
+            cgroup: Descriptor(-1)
+        )
     }
 
     private static func attempt<Value: ~Copyable>(
@@ -100,23 +106,11 @@ extension RunningStep {
         }
     }
 
-    private static func pipe() throws(SandboxError) -> Pipe {
-        try attempt(.standardStreams) { () throws(Errno) in try Pipe() }
-    }
-
     private static func cgroup(_ directory: String?) throws(SandboxError) -> Descriptor {
         guard let directory else { return Descriptor(-1) }
         let number = swb_open_directory(directory)
         guard number >= 0 else { throw SandboxError(.operation("open the cgroup \(directory)"), code: -number) }
         return Descriptor(number)
-    }
-
-    /// Makes a pipe the user's own, who could not open `/dev/stdout` otherwise.
-    private static func give(_ end: CInt, to plan: SandboxPlan) throws(SandboxError) {
-        let user = plan.idMaps?.users.outside(plan.credentials.uid) ?? plan.credentials.uid
-        let group = plan.idMaps?.groups.outside(plan.credentials.gid) ?? plan.credentials.gid
-        guard user != geteuid() || group != getegid() else { return }
-        guard fchown(end, user, group) == 0 else { throw SandboxError(.standardStreams, code: errno) }
     }
 
     /// Puts the child into its cgroups, writes its id maps, and lets it go on.
@@ -157,7 +151,7 @@ extension RunningStep {
         defer { buffer.deallocate() }
         let streams: [OutputStream] = [.standardOutput, .standardError]
         var polled = [
-            readers.standardOutput.number, readers.standardError.number, processDescriptor.number, cancellation.event,
+            ends.standardOutput.number, ends.standardError.number, processDescriptor.number, cancellation.event,
             listener?.descriptor ?? -1,
         ].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
@@ -211,7 +205,7 @@ extension RunningStep {
 
         var report = swb_report()
         let size = MemoryLayout<swb_report>.size
-        guard Glibc.read(readers.reports.number, &report, size) == size else {
+        guard Glibc.read(ends.reports.number, &report, size) == size else {
             // PID 1 was killed: the step was cancelled, or memory ran out.
             return StepOutcome(status: waited == process ? ExitStatus(waitStatus: status) : .signaled(SIGKILL))
         }

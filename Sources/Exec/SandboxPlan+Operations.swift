@@ -3,12 +3,12 @@ import Glibc
 extension SandboxPlan {
     /// The operations that set this plan's sandbox up.
     var operations: [Operation] {
-        if let runtime { return operations(for: runtime) }
-        var operations: [Operation] = [.privateMounts, .hostname(hostname)]
-        if network.isNew { operations.append(.loopbackUp) }
-        var root = root
-        root.opensDevices = isPrivileged
-        operations.append(.root(root))
+        runtime.map(operations) ?? preparation + completion
+    }
+
+    /// What can be done before the step's layers, mounts and command are known: all that the kernel provides.
+    var preparation: [Operation] {
+        var operations = foundation(mountPoints: baseFileSystems.compactMap { ContainerPath.normalized($0.target) })
         operations += fileSystems.map(Operation.fileSystem)
         operations += (Self.devices + (isPrivileged ? Self.privilegedDevices : [])).map(Operation.device)
         operations += Self.deviceLinks.map { .symbolicLink(directory: "/dev", name: $0.name, text: $0.text) }
@@ -16,9 +16,32 @@ extension SandboxPlan {
             operations += (Self.maskedPaths + Self.throttlePaths).map(Operation.mask)
             operations += Self.readOnlyPaths.map(Operation.readOnly)
         }
-        operations += mounts.map(Operation.mount)
-        operations += [.changeRoot, .workingDirectory(workingDirectory)]
         return operations
+    }
+
+    /// What is left to do then.
+    private var completion: [Operation] {
+        [.hostname(hostname), .root(finishedRoot)] + baseFileSystems.map(Operation.attach) + mounts.map(Operation.mount)
+            + [.changeRoot, .workingDirectory(workingDirectory)]
+    }
+
+    /// The beginning of every sandbox.
+    func foundation(mountPoints: [String]) -> [Operation] {
+        [.privateMounts] + (network.isNew ? [.loopbackUp] : [])
+            + [.staging(directory: stagingDirectory ?? root.workDirectory, mountPoints: mountPoints)]
+    }
+
+    /// The root with what the rest of the plan says of it.
+    var finishedRoot: Overlay {
+        var root = root
+        root.opensDevices = isPrivileged
+        root.isCovered = stagingDirectory == nil
+        return root
+    }
+
+    /// The file systems that are mounted into the root itself; the others are mounted into these.
+    private var baseFileSystems: [Operation.FileSystem] {
+        fileSystems.filter { ContainerPath.normalized($0.target)?.contains("/") == false }
     }
 
     /// The kernel's file systems, as a container has them (runtime-spec, config-linux.md, "Default Filesystems").

@@ -10,17 +10,27 @@ extension SandboxPlan {
     /// - Parameters:
     ///   - cancellation: Kills the step when it happens; the outcome is then that of SIGKILL.
     ///   - supervision: Answers some of the step's system calls; without it, none is asked about.
+    ///   - lane: Prepares sandboxes; this step uses one where that can be, and then nobody else uses the lane.
     ///   - output: Takes what the step writes, in pieces; the bytes are valid during the call only.
     /// - Returns: How the command ended, and what it used.
     /// - Throws: `SandboxError` when the command could not be started.
     public func run(
         cancellation: Cancellation,
         supervision: Supervision? = nil,
+        lane: SandboxLane? = nil,
         output: (OutputStream, UnsafeRawBufferPointer) -> Void
     ) throws(SandboxError) -> StepOutcome {
-        let plan = try LoweredPlan(self, supervised: supervision?.filter)
+        let lane = lane.flatMap { $0.serves(self) ? $0 : nil }
+        var described = self
+        if let lane { described.stagingDirectory = lane.directory }
+        let plan = try LoweredPlan(described, supervised: supervision?.filter, part: lane == nil ? .all : .rest)
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
-        let step = try RunningStep.start(plan, supervision)
+        let step =
+            if let lane {
+                try RunningStep.start(plan, supervision, in: lane.take())
+            } else {
+                try RunningStep.start(plan, supervision)
+            }
         try step.follow(cancellation: cancellation, output: output)
         return try step.outcome(of: plan)
     }
@@ -31,6 +41,7 @@ extension SandboxPlan {
     ///   - parent: Where the cgroups are made; without one the step stays in the caller's.
     ///   - cancellation: Kills the step when it happens; the outcome is then that of SIGKILL.
     ///   - supervision: Answers some of the step's system calls; without it, none is asked about.
+    ///   - lane: Prepares sandboxes; not for steps with cgroups of their own.
     ///   - output: Takes what the step writes, in pieces; the bytes are valid during the call only.
     /// - Returns: How the command ended, and what it used.
     /// - Throws: `SandboxError` when the command could not be started, `CgroupError` when it could not be limited.
@@ -38,10 +49,11 @@ extension SandboxPlan {
         below parent: CgroupParent?,
         cancellation: Cancellation,
         supervision: Supervision? = nil,
+        lane: SandboxLane? = nil,
         output: (OutputStream, UnsafeRawBufferPointer) -> Void
     ) throws -> StepOutcome {
         guard let parent else {
-            return try run(cancellation: cancellation, supervision: supervision, output: output)
+            return try run(cancellation: cancellation, supervision: supervision, lane: lane, output: output)
         }
         let cgroup = try parent.makeStepCgroup()
         defer { cgroup.remove() }

@@ -75,6 +75,10 @@ public struct SandboxPlan: Sendable, Hashable {
     /// Another program that confines and runs the command in place of this one.
     public var runtime: Runtime?
 
+    /// A directory of the host that the sandbox's private files cover while it is set up; the root's work directory
+    /// where there is none.
+    var stagingDirectory: String?
+
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
 
@@ -131,6 +135,9 @@ extension SandboxPlan {
 
         /// Whether overlay keeps its marks in `user.overlay.*`: in user namespaces it must.
         public var userXattr: Bool
+
+        /// Whether the work directory is the one that the staging area covers.
+        var isCovered = false
 
         /// Whether device nodes in it can be opened.
         var opensDevices = false

@@ -35,6 +35,45 @@ public final class FileLock: Sendable {
             && mine.st_dev == found.st_dev
     }
 
+    // MARK: Names
+
+    /// Waits for the lock of a name among those that share the file at `path`.
+    ///
+    /// A file of its own for each name would cost a step a good part of a millisecond, and stay for ever. What is locked
+    /// is one byte of the file, of 2^60: two names that share one, which cannot be expected, would wait for each other.
+    /// - Throws: ``HostFileError`` where the file cannot be opened or locked.
+    public static func wait(for name: String, in path: String) throws(HostFileError) -> FileLock {
+        let lock = FileLock(owning: try open(path))
+        var range = Self.range(of: name)
+        while fcntl(lock.descriptor, Self.waitForDescriptionLock, &range) != 0 {
+            guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
+        }
+        return lock
+    }
+
+    /// Takes the lock of a name if nobody has it; `nil` otherwise.
+    /// - Throws: ``HostFileError`` where the file cannot be opened.
+    public static func take(ifFree name: String, in path: String) throws(HostFileError) -> FileLock? {
+        let lock = FileLock(owning: try open(path))
+        var range = Self.range(of: name)
+        return fcntl(lock.descriptor, Self.takeDescriptionLock, &range) == 0 ? lock : nil
+    }
+
+    // F_OFD_SETLK and F_OFD_SETLKW (fcntl(2)), which only GNU's headers show: locks of an open file, not of a process,
+    // so that threads of one process wait for each other too.
+    private static let takeDescriptionLock: CInt = 37
+    private static let waitForDescriptionLock: CInt = 38
+
+    private static func range(of name: String) -> flock {
+        var range = flock()
+        range.l_type = Int16(F_WRLCK)
+        range.l_whence = Int16(SEEK_SET)
+        // 15 digits: less than the greatest offset.
+        range.l_start = off_t(Digest(of: name.utf8).hex.prefix(15), radix: 16) ?? 0
+        range.l_len = 1
+        return range
+    }
+
     private static func open(_ path: String) throws(HostFileError) -> CInt {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw HostFileError("open the lock", path, code: errno) }

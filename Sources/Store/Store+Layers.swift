@@ -88,6 +88,11 @@ extension Store {
         return try? LayerIndex(decoding: body)
     }
 
+    /// Takes note of a layer's list of entries, for this process alone, until it is kept.
+    public func note(_ index: LayerIndex, of diffID: DiffID) {
+        indexes.withLock { $0[diffID] = index }
+    }
+
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
@@ -138,9 +143,15 @@ extension Store {
     /// The directory of the topmost layer of a chain, unpacked now where it was not before.
     /// - Throws: ``LayerError``, ``StoreError``, ``HostFileError``.
     public func unpack(_ chain: [DiffID]) throws -> String {
-        guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
+        guard let diffID = chain.last else { throw StoreError.emptyChain }
         let byDiffID = "\(root)/layers/\(diffID.digest.hex)"
-        if HostFile.exists(byDiffID) { return byDiffID }
+        if unpacked.withLock({ $0.contains(diffID) }) { return byDiffID }
+        if HostFile.exists(byDiffID) {
+            _ = unpacked.withLock { $0.insert(diffID) }
+            return byDiffID
+        }
+        // A hash for each layer below: only where it is needed.
+        guard let chainID = ChainID(chain) else { throw StoreError.emptyChain }
         let byChainID = "\(root)/layers/\(chainID.digest.hex)"
         if HostFile.exists(byChainID) { return byChainID }
         let lock = try lock("unpack \(diffID)")
@@ -175,6 +186,7 @@ extension Store {
     /// - Throws: ``HostFileError``.
     public func adopt(_ upper: String, as diffID: DiffID) throws {
         try moveIntoPlace(upper, "\(root)/layers/\(diffID.digest.hex)")
+        _ = unpacked.withLock { $0.insert(diffID) }
     }
 
     /// The unpacked directories of a chain, topmost first: the lower directories of an overlay.

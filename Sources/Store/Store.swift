@@ -17,6 +17,8 @@ public final class Store: Sendable {
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
+    /// The layers whose directory was seen by its DiffID: a build that sees one keeps others from removing it.
+    let unpacked = Mutex<Set<DiffID>>([])
     /// The blobs that came since the disk was last waited for.
     private let newBlobs = Mutex<[Digest]>([])
     /// The blobs that this process hashed while it wrote them.
@@ -92,7 +94,7 @@ public final class Store: Sendable {
     /// Waits for a lock by name; other processes and other steps of this one wait for each other so.
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lock(_ name: String) throws(HostFileError) -> FileLock {
-        try FileLock.wait(for: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+        try FileLock.wait(for: name, in: namedLocks)
     }
 
     /// Keeps `prune` from taking away what a build is using, as long as the value lives.
@@ -104,8 +106,10 @@ public final class Store: Sendable {
     /// Takes a lock by name if nobody has it; `nil` otherwise.
     /// - Throws: ``HostFileError`` where it cannot be had.
     public func lockIfFree(_ name: String) throws(HostFileError) -> FileLock? {
-        try FileLock.take(ifFree: "\(root)/locks/\(Digest(of: name.utf8).hex.prefix(32))")
+        try FileLock.take(ifFree: name, in: namedLocks)
     }
+
+    private var namedLocks: String { "\(root)/locks/names" }
 
     static var now: Int64 { Int64(time(nil)) }
     /// Notes of use are no finer than this many seconds, so that a build that finds all it needs writes next to nothing.
@@ -175,7 +179,19 @@ public final class Store: Sendable {
     /// The layer must be in the store already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: StepRecord) throws {
-        try database.query(
+        let insertion = Self.insertion(of: record)
+        try database.query(insertion.text, insertion.values)
+    }
+
+    /// Keeps what came of a step together with its layer, whose blob must be in place already.
+    /// - Throws: ``DatabaseError``.
+    public func insert(_ record: StepRecord, layer: LayerRecord, tree: Digest) throws {
+        try database.transaction([Self.insertion(of: layer, tree: tree), Self.insertion(of: record)])
+        noteNew(layer)
+    }
+
+    private static func insertion(of record: StepRecord) -> (text: String, values: [DatabaseValue]) {
+        (
             """
             INSERT OR REPLACE INTO steps (key, parent, definition, diff_id, created, seconds, fields, used)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -183,7 +199,7 @@ public final class Store: Sendable {
             [
                 .text(record.identity.key.hex), .text(record.identity.parent?.digest.hex ?? ""),
                 .text(record.identity.definition.hex), record.diffID.map { .text($0.digest.hex) } ?? .null,
-                .integer(record.created), .real(record.seconds), .blob(record.fields), .integer(Self.now),
+                .integer(record.created), .real(record.seconds), .blob(record.fields), .integer(now),
             ]
         )
     }
@@ -228,6 +244,7 @@ public final class Store: Sendable {
     func forgetLayers() {
         known.withLock { $0 = [:] }
         indexes.withLock { $0 = [:] }
+        unpacked.withLock { $0 = [] }
     }
 
     /// What is known of a layer, where its blob is there and has the right size.
@@ -259,13 +276,22 @@ public final class Store: Sendable {
     /// Its blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: LayerRecord, tree: Digest?) throws {
-        try database.query(
+        let insertion = Self.insertion(of: record, tree: tree)
+        try database.query(insertion.text, insertion.values)
+        noteNew(record)
+    }
+
+    private static func insertion(of record: LayerRecord, tree: Digest?) -> (text: String, values: [DatabaseValue]) {
+        (
             "INSERT OR REPLACE INTO layers (diff_id, digest, size, compression, tree, used) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 .text(record.diffID.digest.hex), .text(record.digest.hex), .integer(record.size),
-                .text(record.compression.rawValue), tree.map { .text($0.hex) } ?? .null, .integer(Self.now),
+                .text(record.compression.rawValue), tree.map { .text($0.hex) } ?? .null, .integer(now),
             ]
         )
+    }
+
+    private func noteNew(_ record: LayerRecord) {
         known.withLock { $0[record.diffID] = record }
         newBlobs.withLock { $0.append(record.digest) }
         _ = freshBlobs.withLock { $0.insert(record.digest) }

@@ -18,12 +18,26 @@ import Testing
     @Test func putsTheMountsAfterTheKernelsFileSystemsAndBeforeTheChangeOfRoot() throws {
         let texts = plan.operations.map(\.description)
         let order = [
-            "make the mounts of the sandbox private", "mount the root over 2 layers", "mount proc at /proc",
-            "hide /proc/kcore", "make /proc/sys read-only", "mount /context/x/../y at /a", "mount tmpfs at /t",
+            "make the mounts of the sandbox private", "mount the staging area over /w", "mount proc at /proc",
+            "hide /proc/kcore", "make /proc/sys read-only", "mount the root over 2 layers",
+            "mount /context/x/../y at /a", "mount tmpfs at /t",
             "change to the step's root", "enter /work",
         ]
         let positions = try order.map { text in try #require(texts.firstIndex(of: text), "\(text)") }
         #expect(positions == positions.sorted())
+    }
+
+    @Test func preparesWhatNoLayerDecides() {
+        let other = plan.with {
+            $0.root = .init(lowerDirectories: ["/x"], upperDirectory: "/y", workDirectory: "/w")
+            $0.mounts = []
+            $0.hostname = "i"
+            $0.workingDirectory = "/"
+            $0.arguments = ["false"]
+        }
+        #expect(plan.preparation == other.preparation)
+        #expect(plan.operations.starts(with: plan.preparation))
+        #expect(plan.operations != other.operations)
     }
 
     @Test func bringsLoopbackUpOnlyInANetworkOfItsOwn() {

@@ -96,8 +96,8 @@ class Pushes(RegistryCase):
                   "--cgroup-manager", "cgroupfs"]
         self.addCleanup(unmount_below, storage)
         self.tool(*podman, "pull", "--tls-verify=false", self.name)
-        shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", "--ulimit=host", self.name,
-                          "cat", "/text")
+        shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", "--ulimit=nofile=1024",
+                          "--ulimit=nproc=1024", self.name, "cat", "/text")
         self.assertEqual(shown, "some text\n")
 
     def test_layers_compressed_in_other_ways_are_sent_as_they_are(self):

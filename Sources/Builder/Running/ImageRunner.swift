@@ -46,7 +46,7 @@ public struct ImageRunner: Sendable {
             let hold = try store.holdForBuild()
             defer { withExtendedLifetime(hold) {} }
             let work = try store.makeWorkDirectory()
-            let networks = StepNetworks(helpers: NetworkHelper.installed(), cancellation: cancellation)
+            let networks = StepNetworks(steps: 1, helpers: NetworkHelper.installed(), cancellation: cancellation)
             var plan = try plan(options, surroundings, networks, work: work)
             let network = try StepNetwork(surroundings.network, for: plan, networks)
             plan.network = network.network

@@ -135,6 +135,7 @@ final class StepEnvironment: Sendable {
     let compromises = CompromiseNotes()
     let leaks: LeakCheck
     let networks: StepNetworks
+    let filters = StepFilters()
     let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
@@ -161,7 +162,11 @@ final class StepEnvironment: Sendable {
         trace = parts.trace
         privilege = parts.privilege
         stubs = MountPointStubs(form: store.form)
-        networks = StepNetworks(helpers: parts.networkHelpers, cancellation: parts.cancellation)
+        networks = StepNetworks(
+            steps: parts.commandCount,
+            helpers: parts.networkHelpers,
+            cancellation: parts.cancellation
+        )
     }
 
     /// The time of directories and files that a step makes itself.
@@ -190,6 +195,8 @@ final class StepEnvironment: Sendable {
         var trace: Trace
         var privilege: Privilege
         var networkHelpers: [NetworkHelper]
+        /// How many steps run a command, if none of them is found in the cache.
+        var commandCount: Int
     }
 }
 
@@ -201,13 +208,22 @@ final class FinishingLayer: Sendable {
     private let temporary: String
     private let record: StepRecord
     private let lock: StepLock
+    /// A directory that the step needed and nobody else does.
+    private let scratch: String?
 
-    init(pending: PendingLayer, blob: OwnedDescriptor, temporary: String, record: StepRecord, lock: StepLock) {
+    init(
+        pending: PendingLayer,
+        blob: (file: OwnedDescriptor, temporary: String),
+        record: StepRecord,
+        lock: StepLock,
+        scratch: String?
+    ) {
         self.pending = pending
-        self.blob = blob
-        self.temporary = temporary
+        self.blob = blob.file
+        temporary = blob.temporary
         self.record = record
         self.lock = lock
+        self.scratch = scratch
     }
 
     /// Waits for the blob, puts it in place, and keeps the layer's and the step's records.
@@ -215,9 +231,11 @@ final class FinishingLayer: Sendable {
         defer {
             environment.inFlight.end(pending.diffID)
             lock.release()
+            if let scratch { removeTree(scratch) }
         }
         let trace = environment.trace
         let blob = try trace.span(.compressing, step: step) { () throws(LayerError) in try pending.finish() }
+        try trace.span(.keeping, step: step) { try environment.store.keep(pending.index, of: pending.diffID) }
         try trace.span(.recording, step: step) { try keepRecords(of: blob, environment) }
     }
 
@@ -229,8 +247,7 @@ final class FinishingLayer: Sendable {
             size: blob.size,
             compression: blob.compression
         )
-        try environment.store.insert(layer, tree: pending.index.treeDigest())
-        try environment.store.insert(record)
+        try environment.store.insert(record, layer: layer, tree: pending.index.treeDigest())
     }
 }
 

@@ -8,6 +8,7 @@ import Store
 
 extension StepRunner {
     func runCommand(_ step: RunStep) throws -> Outcome {
+        environment.networks.beginStep()
         let base = try state(of: step.base)
         let key = try span(.key) { try runKey(step, on: base) }
         return try cached(key, on: base) { try execute(step, on: base) }
@@ -104,7 +105,8 @@ extension StepRunner {
         try mounts.add(step)
         let upper = try environment.work.makeDirectory("upper")
         let scratch = try environment.work.makeDirectory("work", mode: 0o700)
-        defer { removeTree(scratch) }
+        var isKept = false
+        defer { if !isKept { removeTree(scratch) } }
         try copyRootAttributes(of: stack, to: upper)
         let stubs = try environment.stubs.directory(for: mounts.points, in: stack, work: environment.work)
         var plan = SandboxPlan(
@@ -130,12 +132,20 @@ extension StepRunner {
         // Nobody else is there to be: the supervisor says otherwise.
         if store.form.marksOwners { plan.credentials = .root }
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
-        let network = try StepNetwork(step.network, for: plan, environment.networks)
+        // What is prepared before the step is known can neither be in its cgroups nor be another program's.
+        let hasLane = environment.cgroups == nil && environment.sandbox.runtime == nil
+        let network = try StepNetwork(
+            step.network,
+            for: plan,
+            environment.networks,
+            directory: hasLane ? { try environment.work.makeDirectory("lane", mode: 0o700) } : nil
+        )
         plan.network = network.network
         let runtime = try environment.sandbox.runtime.map { program in
             try RuntimeStep(program, &plan, environment)
         }
         defer { runtime?.cleanUp() }
+        if runtime == nil { try environment.filters.resolve(&plan) }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
         let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
@@ -158,7 +168,8 @@ extension StepRunner {
             return found
         }
         warn(ofRewritten: rewritten)
-        return Produced(entries: entries, upper: upper, usage: usage)
+        isKept = true
+        return Produced(entries: entries, upper: upper, scratch: scratch, usage: usage)
     }
 
     /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.
@@ -212,10 +223,7 @@ extension StepRunner {
     ) throws -> StepUsage {
         let (network, runtime) = (helpers.network, helpers.runtime)
         let logPath = "\(environment.logs)/\(id.index).log"
-        let file = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw HostFileError("create the log", logPath, code: errno) }
-        let log = OwnedDescriptor(owning: file, path: logPath)
-        var output = OutputRecorder(log: log, step: id.index, progress: environment.progress)
+        var output = OutputRecorder(log: StepLog(path: logPath), step: id.index, progress: environment.progress)
         let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
@@ -224,7 +232,8 @@ extension StepRunner {
                 // Another runtime sets the limits itself.
                 below: runtime == nil ? environment.cgroups : nil,
                 cancellation: environment.cancellation,
-                supervision: try environment.callFilters.supervision(by: helpers.supervisors)
+                supervision: try environment.callFilters.supervision(by: helpers.supervisors),
+                lane: network.sandboxes
             ) { stream, bytes in
                 output.add(bytes, from: stream)
             }
@@ -242,6 +251,8 @@ extension StepRunner {
             """
         )
         guard outcome.status == .exited(0) else {
+            // The message names it.
+            output.createLog()
             if environment.cancellation.isCancelled { throw BuildError.cancelled }
             if let failure = runtime?.failure() { throw StepProblem(failure, at: node.display.range) }
             throw BuildError.command(
@@ -256,7 +267,7 @@ extension StepRunner {
                 )
             )
         }
-        if let code = output.failure { throw HostFileError("write the log", logPath, code: code) }
+        if let failure = output.failure { throw failure }
         for note in LimitNotes(limits: environment.sandbox.limits, outcome: outcome).all {
             environment.progress.emit(.note("warning: step \(id.index + 1) ended well, but \(note)"))
         }
@@ -315,46 +326,6 @@ struct NeedsRoot: Error, CustomStringConvertible {
         case .user(let reason?): "RUN needs root, if only in a user namespace: \(reason)"
         case .user(nil), .root, .userNamespace: "RUN needs root, if only in a user namespace"
         }
-    }
-}
-
-/// Writes a step's output to its log as it comes, and to the progress line by line.
-private struct OutputRecorder {
-    private let log: OwnedDescriptor
-    private let step: Int
-    private let progress: any ProgressSink
-    private var lines: [LineSplitter] = [LineSplitter(), LineSplitter()]
-    private(set) var tail: [String] = []
-    /// The error number of a write that failed.
-    private(set) var failure: Int32?
-    private static let tailLength = 20
-
-    init(log: OwnedDescriptor, step: Int, progress: any ProgressSink) {
-        self.log = log
-        self.step = step
-        self.progress = progress
-    }
-
-    mutating func add(_ bytes: UnsafeRawBufferPointer, from stream: OutputStream) {
-        do {
-            try HostFile.write(Array(bytes)[...], descriptor: log.raw, named: "log")
-        } catch {
-            failure = error.code
-        }
-        var found: [String] = []
-        lines[stream == .standardOutput ? 0 : 1].add(bytes) { found.append($0) }
-        take(found)
-    }
-
-    mutating func finish() {
-        var found: [String] = []
-        for index in lines.indices { lines[index].finish { found.append($0) } }
-        take(found)
-    }
-
-    private mutating func take(_ found: [String]) {
-        for line in found { progress.emit(.output(step: step, line: line)) }
-        tail = (tail + found.suffix(Self.tailLength)).suffix(Self.tailLength)
     }
 }
 

@@ -65,6 +65,8 @@ struct StepRunner: Sendable {
         var entries: [LayerEntry]
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
+        /// A directory that is not needed any more.
+        var scratch: String?
         /// What the command used that made them.
         var usage: StepUsage?
         /// Sees to it that what was read is what the key was made of; called when all was read.
@@ -91,7 +93,8 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
-        if !ignores { try explainMiss(key) }
+        let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)
+        if !ignores { explainMiss(key, earlier) }
         let began = Int64(time(nil))
         let start = Clock.now()
         let produced = try make()
@@ -99,12 +102,12 @@ struct StepRunner: Sendable {
         let seconds = Clock.now() - start
         let run = RunWindow(began: began, seconds: seconds)
         let same = try span(.comparing) {
-            try earlierLayer(like: produced, index: index, run, definition: key.identity.definition)
+            try earlierLayer(like: produced, index: index, run, earlier)
         }
         if let same {
             try span(.leaks) { try environment.leaks.check(kept: same.diffID, of: node.display, in: store) }
             logger.debug("\(node.display.name): left the same tree as before, \(same.diffID)")
-            if let upper = produced.upper { removeTree(upper) }
+            for directory in [produced.upper, produced.scratch] { directory.map(removeTree) }
             let record = StepRecord(
                 identity: key.identity,
                 diffID: same.diffID,
@@ -132,9 +135,9 @@ struct StepRunner: Sendable {
         )
     }
 
-    private func explainMiss(_ key: Key) throws {
-        let earlier = try store.records(ofDefinition: key.identity.definition, limit: 4)
-        guard let reason = MissReason.explain(key.identity, fields: key.fields, earlier: earlier) else { return }
+    private func explainMiss(_ key: Key, _ earlier: [StepRecord]) {
+        let closest = Array(earlier.prefix(4))
+        guard let reason = MissReason.explain(key.identity, fields: key.fields, earlier: closest) else { return }
         environment.progress.emit(.missed(step: id.index, reason: reason))
     }
 
@@ -145,9 +148,8 @@ struct StepRunner: Sendable {
         like produced: Produced,
         index: LayerIndex,
         _ run: RunWindow,
-        definition: Digest
+        _ records: [StepRecord]
     ) throws -> (diffID: DiffID, created: Int64, seconds: Double)? {
-        let records = try store.records(ofDefinition: definition, limit: 8)
         guard !records.isEmpty else { return nil }
         let tree = index.treeDigest()
         var seen: [DiffID] = []
@@ -203,10 +205,9 @@ struct StepRunner: Sendable {
             _ = try? pending.finish()
             throw error
         }
-        try span(.keeping) {
-            try store.keep(pending.index, of: pending.diffID)
-            try environment.leaks.remember(pending.diffID, in: store)
-        }
+        // Those that stand on it need its list at once; on the disk it has to be before the record.
+        store.note(pending.index, of: pending.diffID)
+        try span(.keeping) { try environment.leaks.remember(pending.diffID, in: store) }
         environment.inFlight.begin(pending.diffID)
         if let upper = produced.upper { try span(.keeping) { try store.adopt(upper, as: pending.diffID) } }
         environment.logger.debug("\(node.display.name): left \(pending.diffID), \(pending.uncompressedSize) bytes")
@@ -217,7 +218,13 @@ struct StepRunner: Sendable {
             seconds: run.seconds,
             fields: key.fields
         )
-        let finishing = FinishingLayer(pending: pending, blob: blob, temporary: temporary, record: record, lock: lock)
+        let finishing = FinishingLayer(
+            pending: pending,
+            blob: (blob, temporary),
+            record: record,
+            lock: lock,
+            scratch: produced.scratch
+        )
         return Outcome(
             state: base.appending(pending.diffID, created: run.began, isCached: false, seconds: run.seconds),
             finishing: finishing

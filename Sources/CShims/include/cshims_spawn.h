@@ -8,7 +8,7 @@
 // Process ids are plain int here: with <sys/types.h>, Swift would take the types of threads that it brings for this
 // module's own, in whatever file comes to import it before Glibc.
 //
-// Every pointer stays valid until swb_spawn returns in the parent; the child works on its own copy of the memory.
+// Every pointer stays valid until swb_spawn returns in the parent.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,9 @@ enum swb_operation_kind {
     SWB_PRIVATE_MOUNTS,    // (nothing)
     SWB_HOSTNAME,          // data
     SWB_LOOPBACK_UP,       // (nothing)
+    SWB_STAGING,           // work (a directory to cover), list (the names of mount points to make in the skeleton)
     SWB_ROOT_OVERLAY,      // list (lower directories, top first), upper, work, attributes, flags
+    SWB_ATTACH,            // relative (a mount point of the skeleton), target, flags
     SWB_FILE_SYSTEM,       // source (type), list (key, value or NULL, ...), relative (host path to bind if refused), target
     SWB_DEVICE,            // source (host path to bind if mknod is refused), device, mode (with its type), target
     SWB_SYMLINK,           // source (text), target (directory), relative (name)
@@ -39,6 +41,7 @@ enum swb_operation_flags {
     SWB_FLAG_NO_SYMLINKS = 4,    // no component of the target may be a symbolic link
     SWB_FLAG_USER_XATTR = 8,     // overlay keeps its marks in user.overlay.* (user namespaces)
     SWB_FLAG_LEGACY_OVERLAY = 16, // mount the overlay the way kernels before 6.5 need it (tests)
+    SWB_FLAG_COVERED = 32, // the overlay's work directory is the one that the staging area covers
     SWB_FLAG_DEVICE = 256 // the source of a bind must be the device `device` of the type in `mode`
 };
 
@@ -76,6 +79,8 @@ struct swb_plan {
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
+    // How many of the operations, the first ones, are the same in another plan that a child may have carried out already.
+    uint32_t prepared_count;
     uint32_t umask;
     // A buffer of SWB_STUB_ARGUMENT_SIZE bytes; for each label the file below /proc that takes it and its text; what execve
     // tries, in order; then the program's arguments.
@@ -99,6 +104,10 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
+    // The reading end of a pipe: the child carries out the first operations of this plan, waits for a byte, and goes on with
+    // the plan that `next` names by then. It ends where none comes. -1: this is the plan.
+    int wake;
+    const struct swb_plan *_Nullable *_Nullable next;
     int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
@@ -107,6 +116,7 @@ struct swb_plan {
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;
+    uint8_t is_dumpable;       // 0 or 1: what this program's PR_GET_DUMPABLE was when it began
     uint8_t keeps_cgroup_view; // 0 or 1: no cgroup namespace
     uint8_t forwards_signals;  // 0 or 1: PID 1 passes signals that it gets on to the command
     int standard_input;        // -1: /dev/null
@@ -159,11 +169,15 @@ struct swb_report {
     uint32_t reserved;
 };
 
-/// Starts a step. Returns 0 or an errno; on success the process id and a pidfd (close-on-exec) are stored.
+/// Starts a step. Where nothing has to be done to the child first, it returns when the sandbox is set up, and the child used
+/// this program's memory meanwhile. Returns 0 or an errno; on success the process id and a pidfd (close-on-exec) are stored.
 int swb_spawn(const struct swb_plan *_Nonnull plan, int *_Nonnull pid, int *_Nonnull pidfd);
 
 // What follows wraps calls that Swift does not see: they are variadic, or GNU extensions that its C library module leaves
 // out. Those that return a descriptor return a negative errno when they fail; all descriptors are close-on-exec.
+
+/// Whether other programs of the same user may look into this one: PR_GET_DUMPABLE (prctl(2)).
+int swb_is_dumpable(void);
 
 /// A pidfd of a process.
 int swb_pidfd_open(int pid);

@@ -46,7 +46,7 @@ extension RunningStep {
         // The terminal is there when its master has come through the socket.
         var terminal: CInt?
         var polled = [
-            hasTerminal ? input.number : readers.standardOutput.number, hasTerminal ? -1 : readers.standardError.number,
+            hasTerminal ? input.number : ends.standardOutput.number, hasTerminal ? -1 : ends.standardError.number,
             processDescriptor.number, cancellation.event, caller.signals.event, -1, -1,
             listener?.descriptor ?? -1,
         ].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }

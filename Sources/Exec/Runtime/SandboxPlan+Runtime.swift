@@ -83,11 +83,7 @@ extension SandboxPlan {
 
     /// The operations that make a bundle of the plan.
     func operations(for runtime: Runtime) -> [Operation] {
-        var operations: [Operation] = [.privateMounts]
-        if network.isNew { operations.append(.loopbackUp) }
-        var root = root
-        root.opensDevices = isPrivileged
-        operations.append(.root(root))
+        var operations = foundation(mountPoints: []) + [.root(finishedRoot)]
         operations += mounts.map(Operation.mount)
         operations += runtime.files.map(Operation.stagedFile)
         operations.append(.runtimeBundle(configuration: runtime.configuration))

@@ -67,23 +67,25 @@ final class CallListener {
 
 /// What connects a step's process with the listener that this process hears it by.
 struct CallChannel: ~Copyable {
-    /// This program's part; nil without supervision.
-    let listener: CallListener?
+    /// This program's end of the channel.
+    private let own: Descriptor
     /// The step's end of the channel.
     let remote: Descriptor
 
-    init(_ supervision: Supervision?) throws(Errno) {
-        guard let supervision else {
-            listener = nil
-            remote = Descriptor(-1)
-            return
-        }
+    init() throws(Errno) {
         var ends: [CInt] = [-1, -1]
         let failure = swb_notify_channel(&ends)
         guard failure == 0 else { throw Errno(rawValue: failure) }
         let first = Descriptor(ends[0])
         let second = Descriptor(ends[1])
         remote = try second.lifted()
-        listener = CallListener(supervision, channel: first)
+        own = first
+    }
+
+    /// Who hears of the calls.
+    borrowing func listener(_ supervision: Supervision) throws(Errno) -> CallListener {
+        let number = fcntl(own.number, F_DUPFD_CLOEXEC, 3)
+        guard number >= 0 else { throw Errno(rawValue: errno) }
+        return CallListener(supervision, channel: Descriptor(number))
     }
 }

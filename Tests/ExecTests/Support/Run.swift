@@ -14,11 +14,12 @@ extension SandboxPlan {
     /// Runs the plan and keeps what it writes.
     func run(
         _ cancellation: Cancellation = Cancellation(),
-        _ supervision: Supervision? = nil
+        _ supervision: Supervision? = nil,
+        lane: SandboxLane? = nil
     ) throws(SandboxError) -> Ran {
         var output: [UInt8] = []
         var error: [UInt8] = []
-        let outcome = try run(cancellation: cancellation, supervision: supervision) { stream, bytes in
+        let outcome = try run(cancellation: cancellation, supervision: supervision, lane: lane) { stream, bytes in
             switch stream {
             case .standardOutput: output += bytes
             case .standardError: error += bytes

@@ -125,6 +125,15 @@ final class TestRoot: Sendable {
         )
     }
 
+    /// The same plan over directories that no step has used.
+    func fresh(_ plan: SandboxPlan) throws -> SandboxPlan {
+        let step = try newStep()
+        var plan = plan
+        plan.root.upperDirectory = upper(step)
+        plan.root.workDirectory = path("steps/\(step)/work")
+        return plan
+    }
+
     /// A plan for a line of shell.
     func plan(_ script: String, layers: [String] = []) throws -> SandboxPlan {
         try plan(arguments: ["/bin/sh", "-c", script], layers: layers)

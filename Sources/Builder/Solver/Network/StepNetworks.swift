@@ -4,26 +4,45 @@ import Synchronization
 /// The networks of a build's steps.
 ///
 /// Steps that run at the same time have different ones; a step that follows another takes over its network, with the
-/// helper that may run for it by then. So a build has as many as it runs steps at a time.
+/// helper that may run for it by then. So a build has as many as it runs steps at a time. With the network goes the lane
+/// on which the next step's sandbox is prepared.
 final class StepNetworks: Sendable {
     let helpers: [NetworkHelper]
     private let cancellation: Cancellation
-    private let free = Mutex<[WayOut]>([])
+    private let free = Mutex<[NetworkMode: [Lane]]>([:])
     private let resolver = Mutex<(machines: [UInt8], steps: [UInt8])?>(nil)
     private let isWarned = Atomic<Bool>(false)
 
-    init(helpers: [NetworkHelper], cancellation: Cancellation) {
+    /// How many steps have not begun to run.
+    private let waiting: Atomic<Int>
+
+    /// What one step after the other uses.
+    struct Lane: Sendable {
+        var wayOut: WayOut?
+        var sandboxes: SandboxLane?
+    }
+
+    /// The networks of so many steps.
+    init(steps: Int, helpers: [NetworkHelper], cancellation: Cancellation) {
+        waiting = Atomic(steps)
         self.helpers = helpers
         self.cancellation = cancellation
     }
 
-    /// A network with a way out for a step.
+    /// A network for a step, and the lane that goes with it.
     ///
     /// One that a step can change (its addresses, its filters, its settings) is that step's alone.
-    func borrow(alone: Bool) throws(SandboxError) -> WayOut {
-        if !alone, let known = free.withLock({ $0.popLast() }) { return known }
-        return try WayOut(helpers: helpers, cancellation: cancellation)
+    func borrow(_ mode: NetworkMode, alone: Bool) throws(SandboxError) -> Lane {
+        if !alone, let known = free.withLock({ $0[mode]?.popLast() }) { return known }
+        guard mode == .default else { return Lane() }
+        return Lane(wayOut: try WayOut(helpers: helpers, cancellation: cancellation))
     }
+
+    /// Notes that a step begins to run.
+    func beginStep() { waiting.subtract(1, ordering: .relaxed) }
+
+    /// Whether steps are left that have not begun.
+    var hasWaiting: Bool { waiting.load(ordering: .relaxed) > 0 }
 
     /// `/etc/resolv.conf` of a step, made of the machine's.
     func resolverFile(_ machines: [UInt8], for mode: NetworkMode) -> [UInt8] {
@@ -39,8 +58,8 @@ final class StepNetworks: Sendable {
     }
 
     /// Takes a network back when the step has ended.
-    func giveBack(_ network: WayOut) {
-        free.withLock { $0.append(network) }
+    func giveBack(_ lane: Lane, _ mode: NetworkMode) {
+        free.withLock { $0[mode, default: []].append(lane) }
     }
 
     /// Whether this is the first time that somebody asks: a build warns once.
@@ -52,30 +71,50 @@ final class StepNetworks: Sendable {
 /// A step's network: what its plan says, who is asked about its calls, and what becomes of it afterwards.
 final class StepNetwork: Sendable {
     let network: SandboxPlan.Network
-    private let wayOut: WayOut?
+    private let mode: NetworkMode
+    private let lane: StepNetworks.Lane
     private let isShared: Bool
     private let isSupervised: Bool
     private let networks: StepNetworks
 
-    /// The network of a step in this mode, whose capabilities are known.
-    init(_ mode: NetworkMode, for plan: SandboxPlan, _ networks: StepNetworks) throws(SandboxError) {
+    private var wayOut: WayOut? { lane.wayOut }
+
+    /// Where the step's sandbox is prepared, or the next one's; none where nobody follows on this lane.
+    var sandboxes: SandboxLane? { lane.sandboxes }
+
+    /// The network of a step in this mode, whose capabilities are known, and its lane, where there is a directory for that.
+    init(
+        _ mode: NetworkMode,
+        for plan: SandboxPlan,
+        _ networks: StepNetworks,
+        directory: (() throws -> String)? = nil
+    ) throws {
         self.networks = networks
+        self.mode = mode
+        isShared = !plan.isPrivileged && plan.capabilities.isDisjoint(with: [.netAdmin, .sysAdmin])
+        var lane = try networks.borrow(mode, alone: !isShared)
         // Who asked for a step without filters gets none: the way out is opened before it starts.
         isSupervised = plan.seccomp != .unconfined
         switch mode {
-        case .none: (network, wayOut, isShared) = (.none, nil, false)
-        case .host: (network, wayOut, isShared) = (.host, nil, false)
+        case .none: network = .none
+        case .host: network = .host
         case .default:
-            isShared = !plan.isPrivileged && plan.capabilities.isDisjoint(with: [.netAdmin, .sysAdmin])
-            let wayOut = try networks.borrow(alone: !isShared)
-            self.wayOut = wayOut
-            network = .joined(wayOut.namespace)
-            if !isSupervised { wayOut.open() }
+            network = lane.wayOut.map { .joined($0.namespace) } ?? .none
+            if !isSupervised { lane.wayOut?.open() }
         }
+        if isShared, lane.sandboxes == nil, let directory {
+            var first = plan
+            first.network = network
+            lane.sandboxes = SandboxLane(for: first, directory: try directory()) { [weak networks] in
+                networks?.hasWaiting ?? false
+            }
+            lane.sandboxes?.prepare()
+        }
+        self.lane = lane
     }
 
     deinit {
-        if isShared, let wayOut { networks.giveBack(wayOut) }
+        if isShared { networks.giveBack(lane, mode) }
     }
 
     /// Who is asked about the step's calls: nobody when the way out is there already.
