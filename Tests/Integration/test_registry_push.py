@@ -96,7 +96,7 @@ class Pushes(RegistryCase):
                   "--cgroup-manager", "cgroupfs"]
         self.addCleanup(unmount_below, storage)
         self.tool(*podman, "pull", "--tls-verify=false", self.name)
-        shown = self.tool(*podman, "run", "--rm", "--network=none", "--cgroups=disabled", "--ulimit=nofile=1024",
+        shown = self.tool(*podman, "run", "--rm", "--runtime=runc", "--network=none", "--ulimit=nofile=1024",
                           "--ulimit=nproc=1024", self.name, "cat", "/text")
         self.assertEqual(shown, "some text\n")
 
