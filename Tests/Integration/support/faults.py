@@ -22,6 +22,8 @@ class Proxy:
                 pass
         self.registry = registry
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # Whoever is sent nonsense hangs up: no failure of the proxy's.
+        self.http.handle_error = lambda *arguments: None
         self.http.daemon_threads = True
         self.port = self.http.server_port
         self.host = f"127.0.0.1:{self.port}"
