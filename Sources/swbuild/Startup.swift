@@ -37,7 +37,7 @@ enum Startup {
     }
 
     /// The commands that touch no file of another owner.
-    private static let plainCommands = ["check", "context", "doctor", "help", "version"]
+    private static let plainCommands = ["check", "context", "doctor", "help", "login", "logout", "version"]
     /// The commands whose words are those of another program from some place on: a flag may be that program's.
     private static let passingCommands = ["run", "bundle"]
     private static let plainFlags = ["-h", "--help", "--help-hidden", "--version", "--generate-completion-script"]

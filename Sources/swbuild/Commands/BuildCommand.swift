@@ -26,8 +26,8 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Runs the steps of a stage, whatever the cache has.")
     var noCacheFilter: [String] = []
 
-    @Flag(name: .long, help: "Looks for newer base images (there is no registry support yet: has no effect).")
-    var pull = false
+    @OptionGroup var registries: RegistryOptions
+    @OptionGroup var pulls: BuildPullOptions
 
     @Option(name: .shortAndLong, help: "How many steps run at the same time (default: the number of processors).")
     var jobs: Int?
@@ -94,6 +94,7 @@ struct BuildCommand: AsyncParsableCommand {
             )
             let built = try await builder.build(request)
             reporter.finish()
+            try pulls.write(built.sources)
             try result.write(built, quiet: quiet)
             reporter.reportFindings()
             return 0
@@ -124,6 +125,7 @@ struct BuildCommand: AsyncParsableCommand {
         try sandbox.fill(&request, in: Console.workingDirectory)
         try trust.fill(&request, in: Console.workingDirectory)
         try limits.fill(&request)
+        try pulls.fill(&request, registries)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {
