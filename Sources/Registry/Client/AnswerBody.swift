@@ -62,7 +62,9 @@ final class BlobBody: AnswerBody {
 
     override var progress: Int64 { position }
 
-    /// Source: RFC 9110, section 14.2. A blob is named by its content, so no validator is needed (section 13.1.5).
+    /// Asks for the rest of the blob, which is named by its content: no validator is needed.
+    ///
+    /// Source: RFC 9110, sections 13.1.5 and 14.2.
     override var resumption: [HTTPField] {
         position > 0 && !avoidsRange ? [HTTPField(name: "Range", value: "bytes=\(position)-")] : []
     }

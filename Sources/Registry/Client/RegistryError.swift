@@ -5,7 +5,9 @@ import OCI
 /// No part of it holds credentials, tokens, or the query of a URL. It describes itself in one sentence, with what can
 /// be done; what differs from case to case is the ``reason``.
 public struct RegistryError: Error, Sendable, Hashable {
-    /// The reason, with its facts. Texts of a registry or token server are cut and escaped.
+    /// The reason, with its facts.
+    ///
+    /// Texts of a registry or token server are cut and escaped.
     public enum Reason: Error, Sendable, Hashable {
         /// libcurl is not installed, or cannot be loaded.
         case missingLibrary(String)
