@@ -126,6 +126,12 @@ struct CredentialHelper {
         return nil
     }
 
+    /// Where the program is, by the PATH that it is to see itself.
+    private var path: String? {
+        let directories = (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
+        return directories.map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
+    }
+
     private func start(_ verb: String, input: CInt, output: CInt) throws(CredentialError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -144,13 +150,13 @@ struct CredentialHelper {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         let variables = environment.keys.sorted().map { "\($0)=\(environment[$0] ?? "")" }
-        let program = program
+        guard let path else { throw systemFailure("start it", ENOENT) }
         let texts: [String] = [program, verb]
         let words = texts.map { word in strdup(word) } + [nil]
         let settings = variables.map { variable in strdup(variable) } + [nil]
         defer { for pointer in words + settings { free(pointer) } }
         var process: pid_t = 0
-        let code = posix_spawnp(&process, program, &actions, &attributes, words, settings)
+        let code = posix_spawn(&process, path, &actions, &attributes, words, settings)
         guard code == 0 else { throw systemFailure("start it", code) }
         return process
     }

@@ -21,7 +21,8 @@ struct RegistryFailure: Error {
         case .untrusted(_, let why): self.init(.untrusted(why))
         case .badClientCertificate(_, let why): self.init(.clientCertificate(why))
         case .noTLS(_, let why): self.init(Self.isAboutClientCertificate(why) ? .clientCertificate(why) : .noTLS(why))
-        case .unknownHost(_, let why), .notConnected(_, let why), .failed(_, let why): self.init(.unreachable(why))
+        case .unknownHost(_, let why), .notConnected(_, let why): self.init(.unreachable(why))
+        case .failed(_, let why): self.init(.malformed(why))
         case .interrupted(_, let why):
             // With TLS 1.3, a server refuses a client only after the handshake.
             if Self.isAboutClientCertificate(why) {

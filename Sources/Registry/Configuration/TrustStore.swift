@@ -78,7 +78,7 @@ final class TrustStore: Sendable {
             guard names.contains(String(key)) else {
                 throw RegistryConfigurationError(
                     path: "\(directory)/\(certificate)",
-                    problem: "the key to this certificate is missing: expected \(key) beside it"
+                    problem: "the key to \(directory)/\(certificate) is missing: expected \(key) beside it"
                 )
             }
             trust.clientCertificate = "\(directory)/\(certificate)"

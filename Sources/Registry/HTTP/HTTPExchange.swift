@@ -38,6 +38,7 @@ private final class HTTPExchange {
     private enum Stop {
         case cancelled
         case enough
+        case headTooLarge
     }
 
     private let request: HTTPRequest
@@ -64,6 +65,8 @@ private final class HTTPExchange {
         switch stop {
         case .cancelled: throw .cancelled(url: redacted(request.url))
         case .enough: return head
+        case .headTooLarge:
+            throw .failed(url: redacted(request.url), reason: "the head of its answer is larger than 256 KiB")
         case nil: break
         }
         if let error = failure(result, url: redacted(request.url)) { throw error }
@@ -74,7 +77,10 @@ private final class HTTPExchange {
         if result.read_error != 0 { return .unreadable(url: url, errno: result.read_error) }
         // A proxy's refusal is no broken connection, whatever libcurl calls it.
         if result.code != CInt(SWB_HTTP_OK), result.proxy_status >= 300 {
-            return .failed(url: url, reason: "the proxy refuses the connection with status \(result.proxy_status)")
+            return .notConnected(
+                url: url,
+                reason: "the proxy refuses the connection with status \(result.proxy_status)"
+            )
         }
         return switch result.code {
         case CInt(SWB_HTTP_OK): nil
@@ -192,7 +198,10 @@ extension HTTPExchange {
             headSize = 0
         }
         headSize += line.count
-        guard headSize <= Self.largestHead else { return CInt(SWB_HTTP_STOP) }
+        guard headSize <= Self.largestHead else {
+            stop = .headTooLarge
+            return CInt(SWB_HTTP_STOP)
+        }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return CInt(SWB_HTTP_CONTINUE) }
         let field = HTTPField(
             name: String(decoding: line[..<colon], as: UTF8.self),

@@ -48,6 +48,7 @@ struct HTTPURL: Sendable, Hashable {
     }
 
     private static func origin(of authority: Substring, isSecure: Bool) -> HTTPOrigin? {
+        guard isHost(authority) else { return nil }
         let bracket = authority.lastIndex(of: "]") ?? authority.startIndex
         guard let colon = authority[bracket...].lastIndex(of: ":") else {
             guard !authority.isEmpty else { return nil }
@@ -56,6 +57,19 @@ struct HTTPURL: Sendable, Hashable {
         let host = authority[..<colon].lowercased()
         guard let port = UInt16(authority[authority.index(after: colon)...]), !host.isEmpty else { return nil }
         return HTTPOrigin(isSecure: isSecure, host: host, port: port)
+    }
+
+    /// Letters, digits and what stands between them, or an IPv6 address in brackets; then maybe a port.
+    private static func isHost(_ authority: Substring) -> Bool {
+        let end = authority.hasPrefix("[") ? authority.firstIndex(of: "]") : authority.startIndex
+        guard let end, authority.first != ":" else { return false }
+        let rest = authority[end...].drop { $0 == "]" }
+        return rest.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x3A, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+            default: false
+            }
+        }
     }
 
     /// The whole URL again.

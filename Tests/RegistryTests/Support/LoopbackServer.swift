@@ -3,22 +3,30 @@ import Synchronization
 
 /// An HTTP server on loopback that answers each request with what a function of its path and headers returns.
 ///
-/// It speaks as much HTTP/1.1 as the tests need: one request per connection, and answers as raw bytes, so that a test
-/// can answer wrongly too.
+/// It speaks as much HTTP/1.1 as the tests need, and answers as raw bytes, so that a test can answer wrongly too. Unless
+/// told otherwise, a connection is good for one request.
 final class LoopbackServer: Sendable {
     struct Request: Sendable {
+        let method: String
         let path: String
         let headers: [String]
+        let body: [UInt8]
     }
 
     let port: UInt16
     private let listener: CInt
+    private let keepsConnections: Bool
     private let requested = Mutex<[Request]>([])
+    private let accepted = Atomic(0)
 
     /// The requests so far.
     var requests: [Request] { requested.withLock { $0 } }
 
-    init(answer: @escaping @Sendable (Request) -> String) throws {
+    /// The connections so far that brought a request.
+    var connections: Int { accepted.load(ordering: .relaxed) }
+
+    init(keepsConnections: Bool = false, answer: @escaping @Sendable (Request) -> String) throws {
+        self.keepsConnections = keepsConnections
         listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -43,31 +51,59 @@ final class LoopbackServer: Sendable {
 
     func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
 
-    private func serve(_ answer: (Request) -> String) {
+    private func serve(_ answer: @escaping @Sendable (Request) -> String) {
         while true {
             let connection = accept(listener, nil, nil)
             guard connection >= 0 else { break }
-            if let request = Self.read(from: connection) {
-                requested.withLock { $0.append(request) }
-                Self.send(answer(request), to: connection)
+            if keepsConnections {
+                try? startThread { [self] in talk(connection, answer) }
+            } else {
+                talk(connection, answer)
             }
-            shutdown(connection, CInt(SHUT_WR))
-            close(connection)
         }
         close(listener)
     }
 
+    private func talk(_ connection: CInt, _ answer: (Request) -> String) {
+        var isFirst = true
+        while let request = Self.read(from: connection) {
+            if isFirst { accepted.add(1, ordering: .relaxed) }
+            isFirst = false
+            requested.withLock { $0.append(request) }
+            Self.send(answer(request), to: connection)
+            guard keepsConnections else { break }
+        }
+        shutdown(connection, CInt(SHUT_WR))
+        close(connection)
+    }
+
+    /// `nil` at the end of a connection, and for what is no HTTP: the first message of TLS, say.
     private static func read(from connection: CInt) -> Request? {
-        var head: [UInt8] = []
+        var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while !head.ends(with: "\r\n\r\n".utf8) {
+        var end: Int?
+        while end == nil {
             let count = recv(connection, &buffer, buffer.count, 0)
             guard count > 0 else { return nil }
-            head += buffer[..<count]
+            bytes += buffer[..<count]
+            guard bytes[0] >= UInt8(ascii: "A") else { return nil }
+            end = bytes.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound
         }
-        let lines = String(decoding: head, as: UTF8.self).split(separator: "\r\n").map(String.init)
+        let lines = String(decoding: bytes[..<(end ?? 0)], as: UTF8.self).split(separator: "\r\n").map(String.init)
         guard let words = lines.first?.split(separator: " "), words.count == 3 else { return nil }
-        return Request(path: String(words[1]), headers: Array(lines.dropFirst()))
+        let length = lines.first { $0.lowercased().hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) }
+        var body = Array(bytes[(end ?? 0)...])
+        while body.count < length ?? 0 {
+            let count = recv(connection, &buffer, buffer.count, 0)
+            guard count > 0 else { return nil }
+            body += buffer[..<count]
+        }
+        return Request(
+            method: String(words[0]),
+            path: String(words[1]),
+            headers: Array(lines.dropFirst()),
+            body: body
+        )
     }
 
     private static func send(_ text: String, to connection: CInt) {
@@ -83,12 +119,6 @@ final class LoopbackServer: Sendable {
 }
 
 struct ServerError: Error { let errno: CInt }
-
-extension Array where Element: Equatable {
-    fileprivate func ends(with suffix: some Collection<Element>) -> Bool {
-        count >= suffix.count && self[(count - suffix.count)...].elementsEqual(suffix)
-    }
-}
 
 private final class Work: Sendable {
     let body: @Sendable () -> Void
