@@ -10,7 +10,7 @@ export SWBUILD
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test test-unit test-integration conformance conformance-update fuzz bench fmt lint clean install
+.PHONY: help demo build test test-unit test-integration conformance conformance-update fuzz bench bench-registry fmt lint clean install
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ bench: ## compare speed with the other builders on PATH (BENCH="--quick …")
 	@scripts/setup --bench
 	@$(MAKE) --no-print-directory build
 	@python3 bench/run.py --swbuild $(SWBUILD) $(BENCH)
+
+bench-registry: ## compare pulls and pushes with other tools on a registry on loopback (BENCH="--runs …")
+	@scripts/setup --bench
+	@$(MAKE) --no-print-directory build
+	@python3 bench/transfer.py --swbuild $(SWBUILD) $(BENCH)
 
 fmt: ## format the sources
 	$(SWIFT) format -i -r -p $(SOURCES)

@@ -52,7 +52,13 @@ public struct ImageBuilder: Sendable {
         let checks = try BuildFileChecks(request)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
-        let plan = try trace.span(.planning) { try self.plan(request, checks) }
+        let registries = Registries(insecure: request.insecureRegistries, cancellation: cancellation)
+        let puller = ImagePuller(store: store, registries: registries)
+        let sources = UsedSources(contexts: request.namedContexts, locked: request.locked)
+        // On a thread: base images may have to be asked for at their registries.
+        let plan = try await onThread { [self] in
+            try trace.span(.planning) { try self.plan(request, checks, puller, sources) }
+        }
         trace.nameSteps(plan.graph.nodes.map(\.display.name))
         for warning in plan.warnings { progress.emit(.warning(warning)) }
         let epoch = try plan.sourceDateEpoch.map(SourceDateEpoch.parse)
@@ -69,7 +75,13 @@ public struct ImageBuilder: Sendable {
                 ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
             }
         let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
-        let opener = ContextOpener(remotes: remotes, work: work, hashes: hashes, origin: request.contextOrigin)
+        let opener = ContextOpener(
+            remotes: remotes,
+            work: work,
+            hashes: hashes,
+            origin: request.contextOrigin,
+            sources: sources
+        )
         let environment = StepEnvironment(
             store: store,
             work: work,
@@ -87,6 +99,8 @@ public struct ImageBuilder: Sendable {
                 contexts: try trace.span(.opening) { try plan.graph.contexts.map { try opener.open($0) } },
                 checks: checks.options,
                 remotes: remotes,
+                puller: puller,
+                sources: sources,
                 leaks: leaks,
                 trace: trace,
                 privilege: privilege,
@@ -111,17 +125,36 @@ public struct ImageBuilder: Sendable {
             let exported = output.compression == compression ? image : try write(output.compression)
             let began = trace.start()
             defer { trace.end(.output, since: began) }
-            try await Exporter(store: store, image: exported, tags: request.tags, trace: trace).write(output)
+            let exporter = Exporter(
+                store: store,
+                image: exported,
+                tags: request.tags,
+                trace: trace,
+                pusher: ImagePusher(store: store, registries: registries),
+                progress: progress
+            )
+            try await exporter.write(output)
         }
         if trace.isOn { progress.emit(.times(trace.times())) }
-        return BuildResult(image: image, tags: request.tags, steps: summaries(plan.graph, states))
+        return BuildResult(
+            image: image,
+            tags: request.tags,
+            steps: summaries(plan.graph, states),
+            sources: sources.all
+        )
     }
 
     /// Plans, and reports what the checks found: also where planning fails, since they may say why.
-    private func plan(_ request: BuildRequest, _ checks: BuildFileChecks) throws -> BuildPlan {
+    private func plan(
+        _ request: BuildRequest,
+        _ checks: BuildFileChecks,
+        _ puller: ImagePuller,
+        _ sources: UsedSources
+    ) throws -> BuildPlan {
         let plan: BuildPlan
         do {
-            plan = try Planner.plan(checks.file, request: request, images: LocalImages(store: store))
+            let images = BuildImages(store: store, puller: puller, policy: request.pull, sources: sources)
+            plan = try Planner.plan(checks.file, request: request, images: images)
         } catch {
             for finding in checks.findings() { progress.emit(.finding(finding)) }
             throw error
@@ -234,45 +267,5 @@ enum SourceDateEpoch {
             )
         }
         return seconds
-    }
-}
-
-/// Images of layouts on this machine: those that contexts name, and the store's own.
-struct LocalImages: ImageSource {
-    let store: Store
-
-    func resolve(_ source: NamedContext.Source, platform: Platform) throws -> ResolvedImage {
-        switch source {
-        case .layout(let path, let tag, let digest):
-            return try ImageLayout(opening: path).resolve(tag: tag, digest: digest, platform: platform)
-        case .image(let reference):
-            do {
-                let tag = reference.digest == nil ? reference.tagged.familiar : nil
-                return try store.images.resolve(exactTag: tag, digest: reference.digest, platform: platform)
-            } catch let error as ImageNotFound {
-                throw ImageUnavailable(reference: reference, reason: error)
-            }
-        case .directory, .git, .archive: throw NotAnImage()
-        }
-    }
-}
-
-/// A directory was taken for an image: a mistake of the planner's, not of the user's.
-struct NotAnImage: Error, CustomStringConvertible {
-    var description: String { "a directory was taken for an image (please report this)" }
-}
-
-/// An image that is not on this machine.
-struct ImageUnavailable: Error, CustomStringConvertible {
-    let reference: ImageReference
-    let reason: ImageNotFound
-
-    var description: String {
-        switch reason.reason {
-        case .platform: "\(reason)"
-        case .tag, .digest, .nesting, .layerCount:
-            "\(reference.familiar) is not in the store, and swbuild does not pull from registries yet; "
-                + "give it as a layout: --build-context \(reference.familiar)=oci-layout://DIRECTORY:TAG"
-        }
     }
 }

@@ -2,6 +2,7 @@
 // The supervisor's side of system calls that wait for an answer.
 
 #include "cshims_notify.h"
+#include "cshims_spawn.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -19,31 +20,10 @@ enum { SYNCHRONOUS_WAKE_UP = 1 };
 // The kernel writes as much as its own struct has: room for one that has grown (it has 80 bytes since 5.0).
 enum { ROOM = 1024 };
 
-int swb_notify_channel(int ends[2]) {
-    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0 ? 0 : errno;
-}
-
 int swb_notify_accept(int channel) {
-    int32_t failure = EPROTO;
-    union {
-        struct cmsghdr alignment;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec piece = {.iov_base = &failure, .iov_len = sizeof failure};
-    struct msghdr message = {
-        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-    };
-    ssize_t got;
-    do got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
-    if (got < 0) return -errno;
-    if (got == 0) return -EPIPE;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header == NULL || header->cmsg_type != SCM_RIGHTS) return failure > 0 ? -failure : -EPROTO;
-    int listener;
-    memcpy(&listener, CMSG_DATA(header), sizeof listener);
+    int listener = swb_receive_descriptor(channel);
     // The caller sleeps until the answer: on the processor that answers it is woken soonest. Kernels before 6.6 cannot.
-    (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNCHRONOUS_WAKE_UP);
+    if (listener >= 0) (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNCHRONOUS_WAKE_UP);
     return listener;
 }
 

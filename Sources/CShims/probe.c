@@ -58,6 +58,9 @@ static int try_overlay(const struct swb_probe *probe) {
 }
 
 static void try_all(const struct swb_probe *probe, struct swb_probe_result *result) {
+    // The working directory goes along into a new mount namespace; a descriptor stays with the mount of the old one, which
+    // nothing can be stacked on.
+    if (chdir(probe->directory) != 0) return;
     if (probe->own_users) {
         result->user_namespace = unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
         if (result->user_namespace != 0) return;

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
-// Starting a step: clone in the parent, and the child that becomes PID 1 of the step's namespaces. It sets the sandbox up,
-// starts the command, and becomes the stub, which reaps whatever becomes its child, reports how the command ended, and
-// ends: then the kernel kills every process that is left.
+// Starting a step: clone in the parent, and the child that becomes PID 1 of the step's namespaces. It starts the process
+// that sets the sandbox up and becomes the command, and becomes the stub, which reaps whatever becomes its child, reports
+// how the command ended, and ends: then the kernel kills every process that is left. It is the stub before anything of the
+// step is there: nothing of this program's memory and rights is ever within a command's reach.
 
 #include "spawn_internal.h"
 
@@ -19,36 +20,62 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char *program_invocation_name;
 
 enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
 
-_Noreturn static void become_init(const struct swb_plan *plan, bool shares_memory);
+struct beginning;
+_Noreturn static void become_init(struct beginning *beginning);
 
 // No signal at the end of the child: what this program does with SIGCHLD must not decide whether it can be waited for.
 enum { NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC };
 
-static int begin_sharing(void *plan) {
-    become_init(plan, true);
+/// Room for the stacks of two processes that use this program's memory, PID 1 and the command's.
+struct stacks {
+    _Alignas(16) char init[32 << 10];
+    _Alignas(16) char command[96 << 10];
+};
+
+/// What both are told.
+struct beginning {
+    const struct swb_plan *plan;
+    struct stacks *stacks;
+    struct swb_setup setup;
+    int began[2];       // a pipe: PID 1 has its writing end until it is the stub
+    int gone;           // the writing end of a pipe that nobody has any more when the command's process is the stub; or -1
+    uint32_t done;      // how many operations PID 1 has carried out
+    bool shares_memory; // with the program
+};
+
+static int begin_sharing(void *beginning) {
+    become_init(beginning);
 }
 
-/// The child uses this program's memory until it executes another program, and this thread waits until then. Copying the
-/// page tables of a large program, and the page faults of its other threads afterwards, cost several times what setting
-/// a sandbox up does. Nothing of the step's runs in that time: its command waits until PID 1 is the stub.
+/// The child and the command's process use this program's memory until they execute the stub, and this thread waits until
+/// then. Copying the page tables of a large program, and the page faults of its other threads afterwards, cost several
+/// times what setting a sandbox up does.
 static int spawn_sharing(const struct swb_plan *plan, int *pid, int *pidfd) {
-    // The child's stack, and its command's, which runs on it as well until it executes the stub.
-    _Alignas(16) char stack[64 << 10];
+    struct stacks stacks;
+    int gone[2];
+    if (pipe2(gone, O_CLOEXEC) != 0) return errno;
+    struct beginning beginning = {.plan = plan, .stacks = &stacks, .gone = gone[1], .shares_memory = true};
     int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | (plan->own_network ? CLONE_NEWNET : 0);
-    int child = clone(begin_sharing, stack + sizeof stack, flags, (void *)plan, pidfd);
+    int child = clone(begin_sharing, stacks.init + sizeof stacks.init, flags, &beginning, pidfd);
     int error = child < 0 ? errno : 0;
+    // PID 1 is the stub by now. The command's process has the writing end until it is, too. It also has this thread's
+    // memory, errno and all: only calls that touch nothing of it are made here.
+    (void)syscall(SYS_close, gone[1]);
+    if (child >= 0) {
+        char byte;
+        while (syscall(SYS_read, gone[0], &byte, 1) != 0) {}
+        *pid = child;
+    }
+    close(gone[0]);
     // Another user's id, taken by the command's process, made the memory that both had unreadable to others.
     if (plan->is_dumpable) (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    if (error != 0) return error;
-    *pid = child;
-    return 0;
+    return error;
 }
 
 static int spawn_copying(const struct swb_plan *plan, int *pid, int *pidfd) {
@@ -60,7 +87,11 @@ static int spawn_copying(const struct swb_plan *plan, int *pid, int *pidfd) {
         .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
     };
     long child = syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (child == 0) become_init(plan, false);
+    if (child == 0) {
+        struct stacks stacks;
+        struct beginning beginning = {.plan = plan, .stacks = &stacks, .gone = -1};
+        become_init(&beginning);
+    }
     if (child < 0) return errno;
     *pid = (int)child;
     return 0;
@@ -149,7 +180,6 @@ static void close_between(int first, int last) {
     if (first <= last) (void)syscall(SYS_close_range, (unsigned)first, (unsigned)last, 0);
 }
 
-// What is open here: directories of the host, other steps' pipes.
 void swb_close_all_but(int *kept, size_t count) {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = i; j > 0 && kept[j - 1] > kept[j]; j--) {
@@ -204,45 +234,6 @@ static int become_namespace_root(void) {
     return 0;
 }
 
-/// CLOCK_MONOTONIC in nanoseconds.
-static int64_t monotonic_now(void) {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/// Starts the command and stays as its reaper.
-_Noreturn static void run_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
-    struct swb_report failure = {.stage = SWB_STAGE_NAMESPACE};
-    // The command's program does not begin before this process has nothing more to hide.
-    int gate[2];
-    if (pipe2(gate, O_CLOEXEC) != 0) {
-        failure.error = errno;
-        swb_fail(plan, failure);
-    }
-    swb_name_descriptors(plan, setup, gate[0]);
-    // vfork: the pages of this process need no second copy. It has one thread, no signal handlers, and the command's
-    // side does not return, and writes to nothing that is used below but the compromises of the set-up.
-    pid_t command = vfork();
-    if (command < 0) {
-        failure.error = errno;
-        swb_fail(plan, failure);
-    }
-    if (command == 0) {
-        if (setup->forwards_signals) set_signal_mask(0);
-        swb_become_command(
-            plan, setup, (struct swb_streams){.standard_input = standard_input, .gate = gate[0]}
-        );
-    }
-    // vfork comes back when the command's stub is there.
-    int64_t began = monotonic_now();
-
-    int kept[] = {plan->report, setup->stub, gate[1]};
-    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
-    failure.error = swb_become_reaper(setup, command, plan->report, began);
-    swb_fail(plan, failure);
-}
-
 /// The namespaces that clone does not make, and what belongs to this process.
 static void enter_namespaces(const struct swb_plan *plan, bool shares_memory) {
     wait_at_gate(plan->gate);
@@ -285,6 +276,19 @@ static const struct swb_plan *plan_of_step(const struct swb_plan *plan) {
     return *plan->next;
 }
 
+/// Closes what is open in the program but not meant for the step: directories of the host, other steps' pipes.
+static void close_foreign(const struct swb_plan *plan, int gone) {
+    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
+        plan->supervisor, plan->standard_input, plan->terminal, plan->wake, gone};
+    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
+    // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
+    for (int fd = 0; fd <= 2; fd++) {
+        if (dup3(plan->parent, fd, O_CLOEXEC) < 0) {
+            swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
+        }
+    }
+}
+
 /// The step's own /dev/null. Where a mount of the build file covers it, the end of a pipe that says nothing either.
 static int open_nothing(void) {
     struct stat status;
@@ -303,28 +307,56 @@ static int open_standard_input(const struct swb_plan *plan, const struct swb_set
     return plan->standard_input >= 0 ? plan->standard_input : open_nothing();
 }
 
-static void become_init(const struct swb_plan *plan, bool shares_memory) {
-    reset_signals(plan->forwards_signals != 0);
+/// The command's process: it sets the sandbox up and becomes the command.
+static int begin_command(void *argument) {
+    struct beginning *beginning = argument;
+    const struct swb_plan *plan = beginning->plan;
+    struct swb_setup *setup = &beginning->setup;
+    // Until PID 1 is the stub: both use the same memory, and the same errno.
+    char byte;
+    (void)syscall(SYS_close, beginning->began[1]);
+    while (syscall(SYS_read, beginning->began[0], &byte, 1) != 0) {}
+    close(beginning->began[0]);
+
+    uint32_t prepared = plan->wake < 0 ? beginning->done : plan->operation_count;
+    set_up(plan, setup, beginning->done, prepared);
+    plan = plan_of_step(plan);
+    set_up(plan, setup, prepared, plan->operation_count);
+    int standard_input = open_standard_input(plan, setup);
+    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
+    if (setup->forwards_signals) set_signal_mask(0);
+    swb_become_command(plan, setup, standard_input);
+}
+
+/// Starts the command's process, and becomes its reaper.
+static void become_init(struct beginning *beginning) {
+    const struct swb_plan *plan = beginning->plan;
+    struct swb_setup *setup = &beginning->setup;
+    *setup = (struct swb_setup){
+        .root = -1, .skeleton = -1, .covered = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1
+    };
+    setup->forwards_signals = plan->forwards_signals != 0;
+    reset_signals(setup->forwards_signals);
     die_with_parent(plan->parent);
     (void)setsid();
-    int kept[] = {plan->standard_output, plan->standard_error, plan->report, plan->gate, plan->parent, plan->network,
-        plan->supervisor, plan->standard_input, plan->terminal, plan->wake};
-    swb_close_all_but(kept, sizeof kept / sizeof kept[0]);
-    // Descriptors opened from here on must not become 0, 1 or 2: the command's streams go there.
-    for (int fd = 0; fd <= 2; fd++) {
-        if (dup3(plan->parent, fd, O_CLOEXEC) < 0) {
-            swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = errno});
-        }
-    }
+    close_foreign(plan, beginning->gone);
     (void)umask(0);
+    enter_namespaces(plan, beginning->shares_memory);
 
-    struct swb_setup setup = {.root = -1, .skeleton = -1, .covered = -1, .staging = -1, .working_directory = -1, .host_proc = -1, .stub = -1};
-    setup.forwards_signals = plan->forwards_signals != 0;
-    enter_namespaces(plan, shares_memory);
-    set_up(plan, &setup, 0, plan->prepared_count);
-    plan = plan_of_step(plan);
-    set_up(plan, &setup, plan->prepared_count, plan->operation_count);
-    int standard_input = open_standard_input(plan, &setup);
-    if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
-    run_command(plan, &setup, standard_input);
+    // The staging area is the place for the stub.
+    while (setup->staging < 0 && beginning->done < plan->operation_count) {
+        set_up(plan, setup, beginning->done, beginning->done + 1);
+        beginning->done++;
+    }
+    struct swb_report failure = {.stage = SWB_STAGE_NAMESPACE};
+    setup->stub = swb_make_stub(setup->staging);
+    if (setup->stub < 0) failure.error = -setup->stub;
+    // Its working directory is a place of the host's, which a change of the root would not take away.
+    if (failure.error == 0 && chdir("/") != 0) failure.error = errno;
+    if (failure.error == 0 && pipe2(beginning->began, O_CLOEXEC) != 0) failure.error = errno;
+    if (failure.error != 0) swb_fail(plan, failure);
+    struct stacks *stacks = beginning->stacks;
+    int command = clone(begin_command, stacks->command + sizeof stacks->command, CLONE_VM | SIGCHLD, beginning);
+    failure.error = command < 0 ? errno : swb_become_reaper(setup, command, plan->report);
+    swb_fail(plan, failure);
 }

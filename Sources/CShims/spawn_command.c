@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void swb_fail(const struct swb_plan *plan, struct swb_report report) {
@@ -111,20 +112,36 @@ int swb_drop_capabilities(uint64_t kept) {
 }
 
 /// The descriptors that the stub needs, and closes itself.
-static int keep_for_stub(const struct swb_plan *plan, const struct swb_setup *setup, int gate) {
-    if (fcntl(plan->report, F_SETFD, 0) != 0 || fcntl(gate, F_SETFD, 0) != 0) return errno;
+static int keep_for_stub(const struct swb_plan *plan, const struct swb_setup *setup) {
+    if (fcntl(plan->report, F_SETFD, 0) != 0) return errno;
     if (plan->label_count == 0) return 0;
     return fcntl(setup->host_proc, F_SETFD, 0) == 0 ? 0 : errno;
 }
 
-void swb_become_command(
-    const struct swb_plan *plan, struct swb_setup *setup, struct swb_streams streams
-) {
+/// Tells when the command begins, and what setting the sandbox up has cost this process: none of that is the command's.
+static void report_beginning(const struct swb_plan *plan, const struct swb_setup *setup) {
+    struct timespec now = {0};
+    struct rusage usage = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)getrusage(RUSAGE_SELF, &usage);
+    struct swb_report report = {
+        .begins = 1,
+        .began = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+        .user_microseconds = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec,
+        .system_microseconds = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec,
+        .compromises = setup->compromises,
+    };
+    ssize_t written;
+    do written = write(plan->report, &report, sizeof report);
+    while (written < 0 && errno == EINTR);
+}
+
+void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input) {
     struct swb_report report = {.stage = SWB_STAGE_STREAMS};
     (void)setsid();
     (void)umask((mode_t)plan->umask);
-    if ((report.error = redirect_streams(plan, streams.standard_input)) != 0) swb_fail(plan, report);
-    if ((report.error = keep_for_stub(plan, setup, streams.gate)) != 0) swb_fail(plan, report);
+    if ((report.error = redirect_streams(plan, standard_input)) != 0) swb_fail(plan, report);
+    if ((report.error = keep_for_stub(plan, setup)) != 0) swb_fail(plan, report);
 
     report.stage = SWB_STAGE_DIRECTORY;
     if (fchdir(setup->working_directory) != 0) {
@@ -142,6 +159,7 @@ void swb_become_command(
     report.stage = SWB_STAGE_CREDENTIALS;
     if ((report.error = set_capabilities(plan->uid == 0 ? plan->capabilities : 0)) != 0) swb_fail(plan, report);
     report.stage = SWB_STAGE_EXECUTE;
+    report_beginning(plan, setup);
     report.error = swb_start_stub(plan, setup);
     swb_fail(plan, report);
 }

@@ -19,7 +19,7 @@ struct swb_setup {
     int staging;            // a private tmpfs: sources of devices and files, places to attach overlays; never seen by the step
     int working_directory;  // -1 until SWB_WORKING_DIRECTORY
     int host_proc;          // the host's /proc, for the labels of security modules; -1 until SWB_CHANGE_ROOT
-    int stub;               // the program that executes the step's; -1 until SWB_CHANGE_ROOT
+    int stub;               // the program that executes the step's; -1 until there is a staging area
     uint32_t index;         // of the running operation: names what it puts into the staging area
     int32_t detail;
     uint32_t compromises;   // enum swb_compromise, any of them
@@ -63,6 +63,10 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation);
 // spawn_runtime.c
 int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation *operation);
 
+// descriptors.c
+/// Sends a descriptor through a socket; for a negative one, the errno that there is instead.
+int swb_send_descriptor(int socket, int descriptor);
+
 // spawn_terminal.c
 /// A new terminal of the step's own, for a user; its master goes through a socket. Its other end, or a negative errno.
 int swb_open_terminal(const struct swb_setup *setup, int socket, uid_t uid);
@@ -74,14 +78,14 @@ void swb_reset_signals(void);
 /// Closes every descriptor but those given (-1 is passed over).
 void swb_close_all_but(int *kept, size_t count);
 // spawn_stub.c
+/// Writes all of some bytes; a file that takes no more is EIO.
+int swb_write_all(int fd, const void *bytes, size_t length);
 /// Makes the stub in a directory: a descriptor to execute it.
 int swb_make_stub(int directory);
-/// Tells the command's stub how many candidates there are, where to report, and what to wait for: the end of a pipe.
-void swb_name_descriptors(const struct swb_plan *plan, const struct swb_setup *setup, int gate);
 /// Executes the stub as the command's; returns the error.
 int swb_start_stub(const struct swb_plan *plan, const struct swb_setup *setup);
 /// Executes the stub as PID 1, without privileges; returns the error.
-int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, int64_t began);
+int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report);
 
 // network.c
 /// Brings the loopback interface of the network namespace up.
@@ -92,15 +96,8 @@ int swb_bring_loopback_up(void);
 int swb_install_supervising_filter(const struct swb_plan *plan);
 
 // spawn_command.c
-/// What the command's side of run_command needs.
-struct swb_streams {
-    int standard_input;
-    int gate; // the reading end of a pipe that PID 1 closes when it has become the reaper
-};
 /// The last stretch, as the step's own process: credentials, filter, execve. Never returns.
-_Noreturn void swb_become_command(
-    const struct swb_plan *plan, struct swb_setup *setup, struct swb_streams streams
-);
+_Noreturn void swb_become_command(const struct swb_plan *plan, struct swb_setup *setup, int standard_input);
 /// Gives all capabilities but some up, for good.
 int swb_drop_capabilities(uint64_t kept);
 /// Reports a failure to the parent and ends the process.

@@ -150,11 +150,8 @@ static int overlay_mount(struct swb_setup *setup, const struct swb_operation *op
 }
 
 static int write_file(const struct swb_operation *operation, int fd) {
-    for (size_t written = 0; written < operation->data_length;) {
-        ssize_t more = write(fd, operation->data + written, operation->data_length - written);
-        if (more < 0 && errno != EINTR) return errno;
-        if (more > 0) written += (size_t)more;
-    }
+    int error = swb_write_all(fd, operation->data, operation->data_length);
+    if (error != 0) return error;
     if (fchown(fd, operation->uid, operation->gid) != 0) return errno;
     return fchmod(fd, operation->mode) == 0 ? 0 : errno;
 }

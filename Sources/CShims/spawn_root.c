@@ -105,8 +105,6 @@ static int move_over_root(void) {
 }
 
 int swb_change_root(struct swb_setup *setup) {
-    setup->stub = swb_make_stub(setup->staging);
-    if (setup->stub < 0) return -setup->stub;
     // Not the step's own: something of the build file's may be mounted over that.
     setup->host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct statfs proc;

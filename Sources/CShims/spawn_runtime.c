@@ -47,12 +47,7 @@ static void hide_second_hierarchy(void) {
 static int write_configuration(struct swb_setup *setup, const struct swb_operation *operation) {
     int fd = openat(setup->staging, "config.json", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0) return errno;
-    int error = 0;
-    for (size_t written = 0; error == 0 && written < operation->data_length;) {
-        ssize_t more = write(fd, operation->data + written, operation->data_length - written);
-        if (more < 0 && errno != EINTR) error = errno;
-        if (more > 0) written += (size_t)more;
-    }
+    int error = swb_write_all(fd, operation->data, operation->data_length);
     close(fd);
     return error;
 }
@@ -62,8 +57,6 @@ int swb_make_runtime_bundle(struct swb_setup *setup, const struct swb_operation 
     if (error == 0 && mkdirat(setup->staging, "state", 0700) != 0) error = errno;
     if (error == 0) error = mount_own_processes();
     if (error != 0) return error;
-    setup->stub = swb_make_stub(setup->staging);
-    if (setup->stub < 0) return -setup->stub;
     hide_second_hierarchy();
     setup->working_directory = setup->staging;
     return 0;

@@ -159,8 +159,6 @@ STUB static void stub_forward(long command) {
 struct reaping {
     long command;
     long report;
-    long began;
-    long compromises;
     long forwards; // 0 or 1: signals are passed on
 };
 
@@ -169,8 +167,6 @@ STUB static void stub_reap(const struct reaping *told) {
     long command = told->command, report_fd = told->report;
     volatile struct swb_report report;
     stub_clear(&report);
-    report.began = told->began;
-    report.compromises = (uint32_t)told->compromises;
     for (;;) {
         int status = 0;
         long ended = call(SYS_wait4, -1, (long)&status, told->forwards != 0 ? __WALL | WNOHANG : __WALL, 0);
@@ -198,34 +194,27 @@ STUB static void stub_reap(const struct reaping *told) {
 
 /// As the kernel starts a program: the number of arguments, the arguments, NULL, the environment, NULL.
 ///
-/// "init", PID, DESCRIPTOR, TIME, COMPROMISES, FORWARDS: reaps. "CANDIDATES,DESCRIPTOR,GATE,LABELS,PROC", labels, candidates, arguments: executes
-/// when the gate is closed.
+/// "init", PID, DESCRIPTOR, FORWARDS: reaps. "CANDIDATES,DESCRIPTOR,LABELS,PROC", labels, candidates, arguments: executes.
 STUB _Noreturn void swb_stub_main(char **stack) {
     long count = (long)stack[0];
     char **arguments = stack + 1;
     const char *mode = count > 0 ? arguments[0] : NULL;
-    if (mode != NULL && count == 6 && mode[0] == 'i') {
+    if (mode != NULL && count == 4 && mode[0] == 'i') {
         (void)call(SYS_prctl, PR_SET_NAME, (long)mode, 0, 0);
-        const char *pid = arguments[1], *report_fd = arguments[2], *began = arguments[3];
-        const char *compromises = arguments[4], *forwards = arguments[5];
+        const char *pid = arguments[1], *report_fd = arguments[2], *forwards = arguments[3];
         struct reaping told;
         told.command = number_in(&pid);
         told.report = number_in(&report_fd);
-        told.began = number_in(&began);
-        told.compromises = number_in(&compromises);
         told.forwards = number_in(&forwards);
         stub_reap(&told);
         (void)call(SYS_exit_group, 0, 0, 0, 0);
     }
     if (mode != NULL && mode[0] >= '1' && mode[0] <= '9') {
-        long candidates = number_in(&mode), report_fd = number_in(&mode), gate = number_in(&mode);
+        long candidates = number_in(&mode), report_fd = number_in(&mode);
         long labels = number_in(&mode), proc = number_in(&mode);
         if (candidates + 2 * labels < count) {
             // Neither may be the command's. What a filter refuses here leaves only the exit status to tell of a failure.
             if (call(SYS_fcntl, report_fd, F_SETFD, FD_CLOEXEC, 0) != 0) (void)call(SYS_close, report_fd, 0, 0, 0);
-            char byte;
-            while (call(SYS_read, gate, (long)&byte, 1, 0) == -EINTR) {}
-            (void)call(SYS_close, gate, 0, 0, 0);
             bool labelled = stub_label(arguments + 1, labels, proc, report_fd);
             if (labels > 0) (void)call(SYS_close, proc, 0, 0, 0);
             if (labelled) stub_execute(arguments + 1 + 2 * labels, candidates, report_fd, arguments + count + 1);
@@ -246,7 +235,7 @@ struct stub_header {
     uint8_t filler[256 - sizeof(Elf64_Ehdr) - 2 * sizeof(Elf64_Phdr)]; // the code keeps its alignment
 };
 
-static int write_all(int fd, const void *bytes, size_t length) {
+int swb_write_all(int fd, const void *bytes, size_t length) {
     const char *next = bytes;
     while (length > 0) {
         ssize_t written = write(fd, next, length);
@@ -286,8 +275,8 @@ int swb_make_stub(int directory) {
     // Not to be read: the kernel does not let a process be inspected whose program its user may not read.
     int fd = openat(directory, "stub", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0111);
     if (fd < 0) return -errno;
-    int error = write_all(fd, &header, sizeof header);
-    if (error == 0) error = write_all(fd, stub_start, length);
+    int error = swb_write_all(fd, &header, sizeof header);
+    if (error == 0) error = swb_write_all(fd, stub_start, length);
     if (error == 0 && fchmod(fd, 0111) != 0) error = errno;
     close(fd);
     if (error != 0) return -error;
@@ -332,15 +321,13 @@ static char *append_number(char *end, uint64_t number, char separator) {
     return end + 1;
 }
 
-int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, int64_t began) {
-    char pid[24], descriptor[24], time[24], compromises[24], forwards[24];
+int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report) {
+    char pid[24], descriptor[24], forwards[24];
     (void)append_number(pid, (uint64_t)command, '\0');
     (void)append_number(descriptor, (uint64_t)report, '\0');
-    (void)append_number(time, (uint64_t)began, '\0');
-    (void)append_number(compromises, setup->compromises, '\0');
     (void)append_number(forwards, setup->forwards_signals ? 1 : 0, '\0');
     static const char title[] = "init";
-    char *const arguments[] = {(char *)title, pid, descriptor, time, compromises, forwards, NULL};
+    char *const arguments[] = {(char *)title, pid, descriptor, forwards, NULL};
     char *const environment[] = {NULL};
     if (fcntl(report, F_SETFD, 0) != 0) return errno;
     int error = confine_init(setup->forwards_signals);
@@ -349,16 +336,17 @@ int swb_become_reaper(const struct swb_setup *setup, pid_t command, int report, 
     return errno;
 }
 
-void swb_name_descriptors(const struct swb_plan *plan, const struct swb_setup *setup, int gate) {
-    // SWB_STUB_ARGUMENT_SIZE is enough for five numbers of 32 bits.
+/// Tells the command's stub how many candidates and labels there are, and where to report.
+static void name_descriptors(const struct swb_plan *plan, const struct swb_setup *setup) {
+    // SWB_STUB_ARGUMENT_SIZE is enough for four numbers of 32 bits.
     char *end = append_number(plan->stub_arguments[0], plan->candidate_count, ',');
     end = append_number(end, (uint64_t)plan->report, ',');
-    end = append_number(end, (uint64_t)gate, ',');
     end = append_number(end, plan->label_count, ',');
     (void)append_number(end, setup->host_proc < 0 ? 0 : (uint64_t)setup->host_proc, '\0');
 }
 
 int swb_start_stub(const struct swb_plan *plan, const struct swb_setup *setup) {
+    name_descriptors(plan, setup);
     (void)syscall(SYS_execveat, setup->stub, "", plan->stub_arguments, plan->environment, AT_EMPTY_PATH);
     return errno;
 }

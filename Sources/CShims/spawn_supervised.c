@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,30 +30,6 @@ static int install(const struct swb_plan *plan) {
     return listener < 0 ? -errno : (int)listener;
 }
 
-/// Sends the listener, or the errno that there is instead of it.
-static int send_listener(int channel, int listener) {
-    int32_t failure = listener < 0 ? -listener : 0;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    memset(&control, 0, sizeof control);
-    struct iovec piece = {.iov_base = &failure, .iov_len = sizeof failure};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
-    if (listener >= 0) {
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof listener);
-        memcpy(CMSG_DATA(&control.header), &listener, sizeof listener);
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-    }
-    ssize_t sent;
-    do sent = sendmsg(channel, &message, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? errno : 0;
-}
-
 /// Whether the parent wants the step without a listener.
 static bool may_go_on(int channel) {
     char byte = 0;
@@ -68,7 +42,7 @@ static bool may_go_on(int channel) {
 int swb_install_supervising_filter(const struct swb_plan *plan) {
     if (plan->supervisor < 0 || plan->supervising_filter_length == 0) return 0;
     int listener = install(plan);
-    int error = send_listener(plan->supervisor, listener);
+    int error = swb_send_descriptor(plan->supervisor, listener);
     if (listener >= 0) {
         // With this copy gone, calls fail once the parent has closed its own, instead of waiting for ever.
         close(listener);

@@ -31,7 +31,7 @@ struct Descriptor: ~Copyable {
     }
 }
 
-/// Pipes for programs that are not steps.
+/// Pipes and files for programs that are not steps.
 public enum Descriptors {
     /// The two ends of a new pipe, which no program inherits, whenever another thread starts one.
     public static func pipe() throws(Errno) -> (reader: CInt, writer: CInt) {
@@ -39,6 +39,13 @@ public enum Descriptors {
         let failure = swb_pipe(&ends)
         guard failure == 0 else { throw Errno(rawValue: failure) }
         return (ends[0], ends[1])
+    }
+
+    /// A new file in memory, which has a name for those who look for it only, and which no program inherits.
+    public static func memoryFile(_ name: String) throws(Errno) -> CInt {
+        let number = swb_memory_file(name)
+        guard number >= 0 else { throw Errno(rawValue: -number) }
+        return number
     }
 }
 

@@ -49,7 +49,6 @@ final class LoweredPlan {
                 )
             ),
             operation_count: UInt32(operations.count),
-            prepared_count: UInt32(preparedCount),
             umask: plan.umask,
             stub_arguments: UnsafePointer(
                 arena.strings(

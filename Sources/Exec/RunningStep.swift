@@ -193,6 +193,18 @@ extension RunningStep {
         return errno == EAGAIN || errno == EINTR ? nil : 0
     }
 
+    /// What was said of the command's beginning, and the first word on how it ended or what failed.
+    private borrowing func reports() -> (beginning: swb_report, end: swb_report?) {
+        var beginning = swb_report()
+        var report = swb_report()
+        let size = MemoryLayout<swb_report>.size
+        while Glibc.read(ends.reports.number, &report, size) == size {
+            guard report.begins == 1 else { return (beginning, report) }
+            beginning = report
+        }
+        return (beginning, nil)
+    }
+
     /// Waits for PID 1, which has ended or is about to, and tells what came of the step.
     consuming func outcome(of plan: LoweredPlan) throws(SandboxError) -> StepOutcome {
         var status: CInt = 0
@@ -203,21 +215,20 @@ extension RunningStep {
         } while waited < 0 && errno == EINTR
         isReaped = true
 
-        var report = swb_report()
-        let size = MemoryLayout<swb_report>.size
-        guard Glibc.read(ends.reports.number, &report, size) == size else {
+        let (beginning, found) = reports()
+        guard let report = found else {
             // PID 1 was killed: the step was cancelled, or memory ran out.
             return StepOutcome(status: waited == process ? ExitStatus(waitStatus: status) : .signaled(SIGKILL))
         }
         guard report.failed == 0 else { throw plan.error(for: report) }
         var outcome = StepOutcome(
             status: ExitStatus(waitStatus: report.status),
-            userTime: UInt64(clamping: report.user_microseconds),
-            systemTime: UInt64(clamping: report.system_microseconds),
+            userTime: UInt64(clamping: report.user_microseconds - beginning.user_microseconds),
+            systemTime: UInt64(clamping: report.system_microseconds - beginning.system_microseconds),
             peakMemory: UInt64(clamping: report.peak_bytes)
         )
-        outcome.compromises = Compromises(rawValue: report.compromises)
-        let (began, ended) = (UInt64(clamping: report.began), UInt64(clamping: report.ended))
+        outcome.compromises = Compromises(rawValue: beginning.compromises)
+        let (began, ended) = (UInt64(clamping: beginning.began), UInt64(clamping: report.ended))
         if began > 0, ended >= began { outcome.period = began..<ended }
         return outcome
     }

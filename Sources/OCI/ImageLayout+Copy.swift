@@ -35,6 +35,18 @@ extension ImageLayout {
         }
     }
 
+    /// Moves a blob to another layout on the same file system, after its size and digest were checked.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``.
+    public func move(_ descriptor: Descriptor, to target: ImageLayout) throws {
+        let source = blobPath(descriptor.digest)
+        let input = open(source, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
+        defer { close(input) }
+        try copy(descriptor, from: input, to: nil)
+        let path = target.blobPath(descriptor.digest)
+        guard rename(source, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
+    }
+
     /// Copies a file of that length without reading it: whether that was possible; if not, both are at their start.
     private static func copyInKernel(from input: CInt, to output: CInt, count: Int64) -> Bool {
         var information = stat()
@@ -53,7 +65,8 @@ extension ImageLayout {
         return false
     }
 
-    private func copy(_ descriptor: Descriptor, from input: CInt, to output: CInt) throws {
+    /// Reads a blob and checks it; what is read is written to `output` where there is one.
+    private func copy(_ descriptor: Descriptor, from input: CInt, to output: CInt?) throws {
         let name = blobPath(descriptor.digest)
         var hasher = Digest.Hasher()
         var size: Int64 = 0
@@ -68,7 +81,7 @@ extension ImageLayout {
                 throw failure(descriptor, .size(found: size, expected: descriptor.size))
             }
             chunk.withUnsafeBytes { hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            try HostFile.write(chunk[..<count], descriptor: output, named: name)
+            if let output { try HostFile.write(chunk[..<count], descriptor: output, named: name) }
         }
         guard size == descriptor.size else { throw failure(descriptor, .size(found: size, expected: descriptor.size)) }
         let found = hasher.finalize()

@@ -8,6 +8,33 @@ public struct ResolvedImage: Sendable {
     public var manifest: ImageManifest
     /// The configuration, verified.
     public var config: ImageConfig
+    /// Where what the layout has not got can be had; `nil` where nobody knows.
+    public var origin: ImageOrigin?
+
+    /// An image of these parts, which the caller has verified.
+    public init(layout: ImageLayout, descriptor: Descriptor, manifest: ImageManifest, config: ImageConfig) {
+        self.layout = layout
+        self.descriptor = descriptor
+        self.manifest = manifest
+        self.config = config
+    }
+}
+
+/// Where an image came from, or would come from again.
+public struct ImageOrigin: Sendable, Hashable {
+    /// The name by which it was asked for, with a tag or digest.
+    public var reference: ImageReference
+    /// What the name stands for: the image, or an index that names it.
+    public var top: Descriptor
+    /// Whether the name stands for that in the layout, too.
+    public var isNamed: Bool
+
+    /// A name and what it stands for.
+    public init(reference: ImageReference, top: Descriptor, isNamed: Bool) {
+        self.reference = reference
+        self.top = top
+        self.isNamed = isNamed
+    }
 }
 
 /// What a layout was asked for and does not hold.
@@ -25,6 +52,12 @@ public struct ImageNotFound: Error, Sendable, CustomStringConvertible {
     public let layout: String
     /// What was missing.
     public let reason: Reason
+
+    /// Names a layout, or whatever else holds images, and what is missing in it.
+    public init(layout: String, reason: Reason) {
+        self.layout = layout
+        self.reason = reason
+    }
 
     /// One sentence: what is not there, and what is.
     public var description: String {
@@ -66,13 +99,23 @@ extension ImageLayout {
         return try resolve(entries: entries, platform: platform, depth: 0)
     }
 
+    /// The image that a descriptor names, or the one for a platform of the index that it names.
+    /// - Throws: ``ImageNotFound``, ``BlobError``, ``DocumentError`` or ``HostFileError``.
+    public func resolve(_ descriptor: Descriptor, platform: Platform) throws -> ResolvedImage {
+        try resolve(entries: [descriptor], platform: platform, depth: 0)
+    }
+
+    /// The entry of an index for a platform: the same one first, then one that serves.
+    public static func entry(for platform: Platform, among entries: [Descriptor]) -> Descriptor? {
+        let images = entries.filter { !$0.isAttestation }
+        return images.first { $0.platform == platform } ?? images.first { $0.platform?.serves(platform) ?? true }
+    }
+
     private func resolve(entries: [Descriptor], platform: Platform, depth: Int) throws -> ResolvedImage {
         guard depth < 4 else { throw ImageNotFound(layout: path, reason: .nesting) }
-        let images = entries.filter { $0.annotations["vnd.docker.reference.type"] != "attestation-manifest" }
-        let matching =
-            images.first { $0.platform == platform } ?? images.first { $0.platform?.serves(platform) ?? true }
-        guard let entry = matching else {
-            throw ImageNotFound(layout: path, reason: .platform(platform, have: images.compactMap(\.platform)))
+        guard let entry = Self.entry(for: platform, among: entries) else {
+            let have = entries.filter { !$0.isAttestation }.compactMap(\.platform)
+            throw ImageNotFound(layout: path, reason: .platform(platform, have: have))
         }
         let bytes = try document(entry)
         if entry.mediaType.isIndex {
@@ -92,6 +135,11 @@ extension ImageLayout {
         }
         return ResolvedImage(layout: self, descriptor: entry, manifest: manifest, config: config)
     }
+}
+
+extension Descriptor {
+    /// Whether this names no image, but what is said about one.
+    public var isAttestation: Bool { annotations["vnd.docker.reference.type"] == "attestation-manifest" }
 }
 
 extension ImageLayout {

@@ -68,8 +68,15 @@ extension Store {
             (rootEntry.uid, rootEntry.gid) = (status.uid, status.gid)
             rootEntry.modified = status.modified.seconds
         }
-        rootEntry.attributes = try directory.extendedAttributes(.root).filter { attribute in
-            attribute.name.starts(with: "user.".utf8) && !attribute.name.starts(with: "user.overlay.".utf8)
+        let attributes = try directory.extendedAttributes(.root)
+        rootEntry.attributes = attributes.filter { attribute in
+            attribute.name.starts(with: "user.".utf8)
+                && !["user.overlay.", "user.swbuild."].contains { attribute.name.starts(with: $0.utf8) }
+        }
+        if form.marksOwners {
+            let mark = attributes.first { $0.name.elementsEqual(OwnerMark.name.utf8) }
+            let owner = mark.flatMap { OwnerMark.owner(of: $0.value) } ?? .root
+            (rootEntry.uid, rootEntry.gid) = (owner.uid, owner.gid)
         }
         var result = [
             LayerEntry(entry: entry(top, .directory(opaque: false), 0o755)),
@@ -105,7 +112,8 @@ extension Store {
         defer { withExtendedLifetime(work) {} }
         let unpacked = try work.makeDirectory("import", mode: 0o700)
         let directory = try Directory(path: unpacked)
-        _ = try input.withDescriptor { try LayerReader.apply($0, to: directory, options: ApplyOptions(form: .flat)) }
+        let options = ApplyOptions(form: .flat, marksOwners: form.marksOwners)
+        _ = try input.withDescriptor { try LayerReader.apply($0, to: directory, options: options) }
         let keys = try directory.list(.root).map { try Self.checkedKey($0, in: directory) }
         let lock = try FileLock.wait(for: "\(root)/locks/use")
         defer { withExtendedLifetime(lock) {} }

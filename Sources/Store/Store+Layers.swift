@@ -27,16 +27,8 @@ extension Store {
     }
 
     /// By content: Docker's media types do not always tell.
-    private func compression(of descriptor: Descriptor) throws -> BlobCompression {
-        let path = images.blobPath(descriptor.digest)
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw HostFileError("open", path, code: errno) }
-        defer { close(file) }
-        var magic = [UInt8](repeating: 0, count: 4)
-        let count = read(file, &magic, 4)
-        if count >= 2, magic[0] == 0x1F, magic[1] == 0x8B { return .gzip }
-        if count == 4, magic == [0x28, 0xB5, 0x2F, 0xFD] { return .zstd }
-        return .none
+    func compression(of descriptor: Descriptor) throws -> BlobCompression {
+        try LayerReader.compression(of: openBlob(descriptor.digest))
     }
 
     private func copyBlob(_ descriptor: Descriptor, from layout: ImageLayout) throws {
@@ -114,13 +106,19 @@ extension Store {
     /// - Throws: ``StoreError`` where the layer is not in the store.
     public func openBlob(of diffID: DiffID) throws -> OwnedDescriptor {
         guard let record = try layer(diffID) else { throw StoreError.missingLayer(diffID) }
-        let path = images.blobPath(record.digest)
+        return try openBlob(record.digest)
+    }
+
+    /// Opens a blob.
+    /// - Throws: ``HostFileError`` where it is not in the store.
+    public func openBlob(_ digest: Digest) throws(HostFileError) -> OwnedDescriptor {
+        let path = images.blobPath(digest)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
         return OwnedDescriptor(owning: descriptor, path: path)
     }
 
-    private func check(_ read: ReadLayer, is diffID: DiffID) throws {
+    func check(_ read: ReadLayer, is diffID: DiffID) throws {
         guard read.diffID == diffID else {
             throw StoreError.wrongDiffID(expected: diffID, found: read.diffID, blob: read.blobDigest)
         }
@@ -165,20 +163,24 @@ extension Store {
         let temporary = try work.makeDirectory("unpack")
         let blob = try openBlob(of: diffID)
         let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
-        let options = ApplyOptions(
-            form: .overlay(attributePrefix: form.attributePrefix),
-            lower: lower,
-            devices: form.devices,
-            marksOwners: form.marksOwners
-        )
         let read = try blob.withDescriptor { blob in
-            try LayerReader.apply(blob, to: Directory(path: temporary), options: options)
+            try LayerReader.apply(blob, to: Directory(path: temporary), options: applyOptions { lower })
         }
         try check(read, is: diffID)
         try keep(read.index, of: diffID)
         let target = read.index.isSelfContained ? byDiffID : byChainID
         try moveIntoPlace(temporary, target)
         return target
+    }
+
+    /// How layers are unpacked for this store's overlays.
+    func applyOptions(lower: @escaping @Sendable () -> LayerStack?) -> ApplyOptions {
+        ApplyOptions(
+            form: .overlay(attributePrefix: form.attributePrefix),
+            lower: lower,
+            devices: form.devices,
+            marksOwners: form.marksOwners
+        )
     }
 
     /// Takes the upper directory of a finished step for the unpacked form of the layer that it became.
@@ -219,7 +221,7 @@ extension Store {
         if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
     }
 
-    private func moveIntoPlace(_ directory: String, _ target: String) throws {
+    func moveIntoPlace(_ directory: String, _ target: String) throws {
         if rename(directory, target) == 0 { return }
         let code = errno
         guard code == EEXIST || code == ENOTEMPTY else { throw HostFileError("rename into place", target, code: code) }

@@ -18,7 +18,10 @@ extension Store {
     /// What each part of the store takes.
     /// - Throws: ``FileError`` where a part cannot be read.
     public func diskUsage() throws -> [PartUsage] {
-        try ["images", "layers", "indexes", "cache-mounts", "downloads", "git", "contexts", "logs", "tmp"].map { name in
+        let parts = [
+            "images", "layers", "indexes", "cache-mounts", "downloads", "incoming", "git", "contexts", "logs", "tmp",
+        ]
+        return try parts.map { name in
             let directory = try Directory(path: "\(root)/\(name)")
             let items = try directory.list(.root)
             let top = name == "images" ? try directory.list(ContainerPath("blobs/sha256")).count : items.count
@@ -31,9 +34,13 @@ extension Store {
         do throws(FileError) {
             items = try directory.list(path)
         } catch {
-            // A build that has just ended takes its work directory away meanwhile.
-            if error.errno == .noSuchFileOrDirectory { return 0 }
-            throw error
+            switch error.errno {
+            // A step that runs, or has just ended, takes things away meanwhile, or puts others in their place.
+            case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: return 0
+            // A step may make a tree deeper than any path is long: what is down there is not counted.
+            case .fileNameTooLong: return 0
+            default: throw error
+            }
         }
         var total: Int64 = 0
         for item in items {
@@ -67,6 +74,7 @@ extension Store {
             ("DELETE FROM steps WHERE used < ?", [.integer(limit)]),
             ("DELETE FROM selections WHERE used < ?", [.integer(limit)]),
             ("DELETE FROM downloads WHERE used < ?", [.integer(limit)]),
+            ("DELETE FROM blob_sources WHERE used < ?", [.integer(limit)]),
         ])
         let named = try namedBlobs()
         try images.updateIndex { index in
@@ -75,6 +83,8 @@ extension Store {
         let kept = try keptLayers(named: named, usedSince: limit)
         try dropLayers(except: kept)
         try removeFiles(named: named, kept: kept)
+        // Nothing comes while this has its lock: what is there was broken off.
+        try remove("incoming") { _ in false }
         let downloads = try keptDownloads()
         try remove("downloads") { downloads.contains($0) }
         try removeRepositories(before: limit)

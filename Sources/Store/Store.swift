@@ -37,7 +37,7 @@ public final class Store: Sendable {
         try owner.claim(self.root)
         for name in [
             "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
-            "images", "images/blobs",
+            "incoming", "images", "images/blobs",
         ] {
             try Self.makeRoom("\(self.root)/\(name)")
         }
@@ -80,6 +80,9 @@ public final class Store: Sendable {
         CREATE TABLE IF NOT EXISTS leak_checks (
             diff_id TEXT NOT NULL, patterns TEXT NOT NULL, PRIMARY KEY (diff_id, patterns)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS verified (digest TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS blob_sources (
+            digest TEXT NOT NULL, repository TEXT NOT NULL, used INTEGER NOT NULL,
+            PRIMARY KEY (digest, repository)) WITHOUT ROWID;
         """
 
     /// Where the compiled system call filter is kept, so that a build need not compile it again.

@@ -40,6 +40,8 @@ public struct StoreOwner: Sendable {
     /// - Throws: ``ForeignStore``, or ``HostFileError``.
     func claim(_ root: String) throws {
         guard !ids.isEmpty else { return }
+        // Stores are closed to all others.
+        guard access(root, X_OK) == 0 else { throw ForeignStore(root: root) }
         let path = "\(root)/ids"
         let found = try? HostFile.read(path, limit: Self.limit)
         if found == nil, HostFile.exists("\(root)/cache.sqlite") {

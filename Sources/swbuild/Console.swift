@@ -8,8 +8,10 @@ enum Console {
     /// A reader that has seen enough is no failure; a disk that is full is.
     static func print(_ text: String) throws { try print(bytes: Array((text + "\n").utf8)) }
 
-    /// Writes a part of the result as it is.
+    /// Writes whole lines of the result: as they are, unless a terminal would act on what came from elsewhere.
     static func print(bytes: [UInt8]) throws {
+        var bytes = bytes
+        if isatty(1) == 1 { bytes = Array(VisibleText.of(String(decoding: bytes, as: UTF8.self)).utf8) }
         do {
             try HostFile.write(bytes[...], descriptor: 1, named: "standard output")
         } catch {

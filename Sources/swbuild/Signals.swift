@@ -34,8 +34,8 @@ enum Signals {
     /// What an interrupt cancels; without it, an interrupt ends the program at once.
     private static let build = Mutex<Cancellation?>(nil)
 
-    /// From now on the first interrupt cancels a build.
-    static func cancelOnInterrupt(_ cancellation: Cancellation) {
+    /// From now on the first interrupt cancels a build; with `nil`, it ends the program at once.
+    static func cancelOnInterrupt(_ cancellation: Cancellation?) {
         build.withLock { $0 = cancellation }
     }
 

@@ -13,7 +13,9 @@ enum Startup {
 
     private static let outcome: (privilege: Privilege, shortfall: UserNamespaceError?) = {
         let now = Privilege.current()
-        guard case .user = now, needsOwners(CommandLine.arguments.dropFirst()) else { return (now, nil) }
+        guard case .user = now, needsOwners(Swbuild.reordered(Array(CommandLine.arguments.dropFirst()))) else {
+            return (now, nil)
+        }
         do throws(UserNamespaceError) {
             return (.userNamespace(try UserNamespace.enter()), nil)
         } catch {
@@ -35,12 +37,18 @@ enum Startup {
     }
 
     /// The commands that touch no file of another owner.
-    private static let plainCommands = ["check", "context", "doctor", "help", "version"]
+    private static let plainCommands = ["check", "context", "doctor", "help", "login", "logout", "version"]
+    /// The commands whose words are those of another program from some place on: a flag may be that program's.
+    private static let passingCommands = ["run", "bundle"]
     private static let plainFlags = ["-h", "--help", "--help-hidden", "--version", "--generate-completion-script"]
 
-    /// Whether a command line is one of those that deal with files of several owners: most are.
-    static func needsOwners(_ words: some Collection<String>) -> Bool {
+    /// Whether a command line, the verb first where there is one, is one of those that deal with files of several
+    /// owners: most are.
+    static func needsOwners(_ words: [String]) -> Bool {
         guard let command = words.first else { return true }
-        return !plainCommands.contains(command) && !words.contains { plainFlags.contains($0) }
+        if plainCommands.contains(command) { return false }
+        // A namespace for their help is no harm; a command without one could not run.
+        if passingCommands.contains(command) { return !(words.count == 2 && plainFlags.contains(words[1])) }
+        return !words.contains { plainFlags.contains($0) }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import Glibc
 
 @main
 enum Main {
@@ -7,7 +8,8 @@ enum Main {
     ///
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
-        // First of all: a process enters a user namespace while it has one thread.
+        openStandardDescriptors()
+        // Before all else: a process enters a user namespace while it has one thread.
         _ = Startup.privilege
         Signals.block()
         Signals.watch()
@@ -22,6 +24,14 @@ enum Main {
             done.signal()
         }
         done.wait()
+    }
+
+    /// Opens those of the descriptors 0, 1 and 2 that the caller has closed: the next file to be opened would get their
+    /// numbers, and what is printed would go into it.
+    private static func openStandardDescriptors() {
+        var number = open("/dev/null", O_RDWR)
+        while (0...2).contains(number) { number = open("/dev/null", O_RDWR) }
+        if number > 2 { close(number) }
     }
 }
 
@@ -38,8 +48,10 @@ struct Swbuild: AsyncParsableCommand {
             """,
         subcommands: [
             BuildCommand.self, CheckCommand.self, ContextCommand.self, ImagesCommand.self, InspectCommand.self,
-            HistoryCommand.self, RunCommand.self, BundleCommand.self, DoctorCommand.self, RemoveCommand.self,
-            PruneCommand.self, DiskUsageCommand.self, CacheCommand.self, VersionCommand.self,
+            HistoryCommand.self, PullCommand.self, PushCommand.self, LoginCommand.self,
+            LogoutCommand.self, TagCommand.self, SaveCommand.self, LoadCommand.self, IndexCommand.self,
+            RunCommand.self, BundleCommand.self, DoctorCommand.self, RemoveCommand.self, PruneCommand.self,
+            DiskUsageCommand.self, CacheCommand.self, VersionCommand.self,
         ],
         defaultSubcommand: BuildCommand.self
     )
@@ -73,10 +85,19 @@ extension Swbuild {
 
     /// The arguments with `--root`, where it stands before the verb, moved behind that: there it is expected.
     static func reordered(_ arguments: [String]) -> [String] {
+        let arguments = withOptionalValues(arguments)
         let count = arguments.first == "--root" ? 2 : arguments.first?.hasPrefix("--root=") == true ? 1 : 0
         guard count > 0, arguments.count > count else { return arguments }
         let verb = arguments[count]
         guard verbs.contains(verb) else { return arguments }
         return [verb] + arguments[..<count] + arguments[(count + 1)...]
+    }
+
+    /// The arguments of a build, where options that need no value are given the one that they mean.
+    private static func withOptionalValues(_ arguments: [String]) -> [String] {
+        let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
+        if let verb = arguments.first(where: verbs.contains), verb != "build" { return arguments }
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        return arguments[..<end].map { BuildPullOptions.meanings[$0] ?? $0 } + arguments[end...]
     }
 }

@@ -68,6 +68,38 @@ import Testing
         #expect(parent.places.map(\.directory) == [Self.own])
     }
 
+    /// Another build may hold it, to remove it or because its process has the same number in another namespace.
+    @Test func aCgroupThatSomebodyElseHoldsIsNotMovedInto() throws {
+        addTree(processes: [100])
+        let taken = "\(Self.own)/swbuild-100-self"
+        files.addDirectory(taken)
+        files.lock(taken)
+        _ = try prepare(Self.limits(memory: 1 << 24))
+        #expect(
+            files.log == [
+                "mkdir \(taken)1", "\(taken)1/cgroup.procs = 0", "\(Self.own)/cgroup.subtree_control = +memory",
+            ]
+        )
+    }
+
+    @Test func whatCannotBeEnteredIsRemovedAndWhatIsOthersIsNot() {
+        addTree(processes: [100])
+        let names = ["self"] + (1..<16).map { "self\($0)" }
+        for name in names.dropLast() {
+            files.addDirectory("\(Self.own)/swbuild-100-\(name)")
+            files.lock("\(Self.own)/swbuild-100-\(name)")
+        }
+        files.refuse("cgroup.procs", with: .permissionDenied)
+        let error = failure { () throws(CgroupError) in try prepare(Self.limits(memory: 1 << 24)) }
+        let last = "\(Self.own)/swbuild-100-self15"
+        #expect(error?.problem == .refused(directory: last, .permissionDenied))
+        #expect(files.log == ["mkdir \(last)", "rmdir \(last)"])
+        files.addDirectory(last)
+        let busy = failure { () throws(CgroupError) in try prepare(Self.limits(memory: 1 << 24)) }
+        #expect(busy?.problem == .refused(directory: Self.own, .resourceBusy))
+        #expect(files.log.count == 2)
+    }
+
     @Test func whatIsHandedOnAlreadyNeedsNoMove() throws {
         files.addUnified("/cg", controllers: "memory pids", enabled: "memory pids")
         files.addUnified("/cg/user", controllers: "memory pids", enabled: "memory pids")
@@ -181,7 +213,11 @@ import Testing
 
     @Test func onlyWhatNobodyHasLockedIsCleanedUp() throws {
         addTree(processes: [])
-        for name in ["swbuild-7-1", "swbuild-8-self", "swbuild-9-2", "swbuild-x", "other", "swbuild-7-1/inner"] {
+        for name in [
+            "swbuild-7-1", "swbuild-8-self", "swbuild-8-self3", "swbuild-8-selfish", "swbuild-9-2", "swbuild-x",
+            "other",
+            "swbuild-7-1/inner",
+        ] {
             files.addDirectory("\(Self.own)/\(name)")
         }
         files.lock("\(Self.own)/swbuild-9-2")
@@ -189,7 +225,7 @@ import Testing
         #expect(
             files.log.filter { $0.hasPrefix("rmdir") } == [
                 "rmdir \(Self.own)/swbuild-7-1/inner", "rmdir \(Self.own)/swbuild-7-1",
-                "rmdir \(Self.own)/swbuild-8-self",
+                "rmdir \(Self.own)/swbuild-8-self", "rmdir \(Self.own)/swbuild-8-self3",
             ]
         )
         #expect(files.hasDirectory("\(Self.own)/swbuild-9-2"))
@@ -259,6 +295,14 @@ import Testing
             try prepare(Self.limits(memory: 1 << 24), in: system(Self.memory))
         }
         #expect(error?.problem == .refused(directory: "/m/job", .permissionDenied))
+        #expect(error?.description.contains("version 1 of cgroups gives ordinary users none") == true)
+    }
+
+    @Test func whatAStepIsRefusedInVersion1IsNoMatterOfDelegation() throws {
+        files.addDirectory("/m/job")
+        let parent = try prepare(Self.limits(memory: 1 << 24), in: system(Self.memory))
+        files.protect("/m/job")
+        let error = #expect(throws: CgroupError.self) { try parent.makeStepCgroup() }
         #expect(error?.description.contains("version 1 of cgroups gives ordinary users none") == true)
     }
 

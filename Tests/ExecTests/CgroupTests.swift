@@ -46,6 +46,9 @@ import Testing
             ("/", "/", "/cg"), ("/../..", "/", "/cg"),
             // Names that begin alike are no parents.
             ("/docker/ab", "/docker/abc", nil), ("/docker", "/../x", nil),
+            // Names are bytes: these are of several, and of two that are equal as text one is another's.
+            ("/größe", "/größe/d", "/cg/d"), ("/e\u{301}", "/e\u{301}/d", "/cg/d"), ("/e\u{301}", "/\u{E9}/d", nil),
+            ("/a", "/a/\u{301}", "/cg/\u{301}"),
         ] as [(String, String, String?)]
     )
     func theOwnCgroupIsRelativeToWhatIsMounted(_ root: String, _ path: String, _ own: String?) {
@@ -64,7 +67,7 @@ import Testing
         #expect(path.description == description)
     }
 
-    @Test(arguments: ["", "/a/../b", "..", "./a", "a\nb"])
+    @Test(arguments: ["", "/a/../b", "..", "./a", "a\nb", "a\r\nb", "../\u{301}"])
     func parentsThatLeadElsewhereAreNone(_ text: String) { #expect(CgroupPath(parsing: text) == nil) }
 }
 

@@ -85,3 +85,16 @@ import Testing
         #expect(Privilege.current().idMaps == nil)
     }
 }
+
+@Suite struct CallerFileTests {
+    @Test(
+        arguments: [
+            ("/proc/self/fd/1", 1), ("/proc/thread-self/fd/12", 12), ("/dev/fd/0", 0), ("/dev/stdin", 0),
+            ("/dev/stdout", 1), ("/dev/stderr", 2), ("/dev/fd/", nil), ("/dev/fd/x", nil), ("/dev/fd/-1", nil),
+            ("/dev/fd/1/x", nil), ("/dev/fd/99999999999", nil), ("/proc/1/fd/1", nil), ("dev/fd/1", nil),
+        ] as [(String, CInt?)]
+    )
+    func namesOfOnesOwnDescriptors(_ path: String, _ number: CInt?) {
+        #expect(CallerFiles.ownDescriptor(Array(path.utf8)) == number)
+    }
+}

@@ -5,6 +5,7 @@ import pathlib
 import secrets
 import stat
 import subprocess
+import sys
 
 from support import Case
 from support.runtimes import RUNTIMES, run_bundle
@@ -109,6 +110,39 @@ class Bundles(Case):
         (self.directory / "file").write_text("")
         self.assertIn("no empty directory", self.write("test:latest", self.directory / "file", expect=1).stderr)
         self.assertIn("no image", self.write("missing:1", self.directory / "b2", expect=1).stderr)
+
+    def test_a_slash_at_the_end(self):
+        self.write("test:latest", f"{self.bundle}//")
+        self.assertTrue((self.bundle / "config.json").exists())
+        # One that is there and empty.
+        (self.directory / "b2").mkdir()
+        self.write("test:latest", f"{self.directory}/b2/")
+        self.assertTrue((self.directory / "b2/rootfs/bin").exists())
+
+    def test_the_owner_of_the_place_leads_it_nowhere_else(self):
+        """Whoever owns the directory above may rename what root makes there, and put a link in its place."""
+        place, target = self.directory / "place", self.directory / "target"
+        for directory in (place, target):
+            directory.mkdir()
+        for directory in (place, self.directory):
+            os.chown(directory, 1000, 1000)
+        attack = ("import os, sys\n"
+                  "os.setgid(1000); os.setuid(1000); os.chdir(sys.argv[1]); print(flush=True)\n"
+                  "done = 0\n"
+                  "while True:\n"
+                  "    for name in os.listdir():\n"
+                  "        if name.endswith('.part') and not os.path.islink(name):\n"
+                  "            try: os.rename(name, f'away{done}'); os.symlink(sys.argv[2], name); done += 1\n"
+                  "            except OSError: pass\n")  # it has its final name by now
+        attacker = subprocess.Popen([sys.executable, "-c", attack, place, target], stdout=subprocess.PIPE)
+        self.addCleanup(attacker.communicate)
+        self.addCleanup(attacker.kill)
+        attacker.stdout.readline()
+        for number in range(3):
+            done = self.run_swbuild("bundle", "test:latest", place / f"bundle{number}")
+            if done.status != 0:
+                self.assertIn("replaced by somebody else", done.stderr)
+        self.assertEqual(list(target.iterdir()), [])
 
     def test_nothing_half_made_is_left(self):
         self.build("FROM busybox\nENTRYPOINT []\nCMD []\n", "-t", "empty:1")

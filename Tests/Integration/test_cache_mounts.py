@@ -49,7 +49,7 @@ class CacheMounts(Case):
                 (("--keep-hours", "40"), "abc"), (("--filter", "type=regular", "--filter", "until=1h"), "abc"),
                 (("--filter", "until=25h"), "bc"), (("--filter", "id=c"), "bc"),
                 (("--filter", "type=exec.cachemount", "--cache-mount-space", "800k"), "c"),
-                (("--filter", "type=exec.cachemount", "--all"), "")):
+                (("--filter", "until=1h", "--all"), "c"), (("--filter", "type=exec.cachemount", "--all"), "")):
             with self.subTest(arguments):
                 self.assertIn("freed", self.ask("prune", *arguments))
                 self.assertEqual(sorted(self.mounts()), list(left))
@@ -60,6 +60,28 @@ class CacheMounts(Case):
         for value in ("type=other", "until=x", "until=5", "size=3", "id="):
             self.assertEqual(self.run_swbuild("prune", "--filter", value).status, 64, value)
         self.assertEqual(self.run_swbuild("prune", "--cache-mount-space", "much").status, 64)
+
+    def test_filters_that_leave_nothing_to_look_at(self):
+        for filters in (("id=a", "type=regular"), ("type=regular", "type=exec.cachemount")):
+            done = self.run_swbuild("prune", *(word for value in filters for word in ("--filter", value)))
+            self.assertEqual(done.status, 64, done.stdout)
+            self.assertMentions(done, "--filter", *filters)
+
+    def test_an_age_holds_for_all(self):
+        self.fill("a")
+        self.ask("prune", "--all", "--filter", "until=24h")
+        self.assertEqual(list(self.mounts()), ["a"])
+        self.assertEqual(self.build(USE.format("a", FILL.format("a"))).executed(), [])
+
+    def test_trees_deeper_than_a_path_is_long(self):
+        self.build(USE.format("deep", "cd /c; i=0; while test $i -lt 25; do d=$(printf '%0200d' $i); mkdir $d; cd $d; "
+                                      "i=$((i + 1)); done; echo x > file"))
+        self.assertGreater(self.mounts()["deep"]["bytes"], 4096)
+        self.ask("du")
+        self.ask("prune")
+        self.assertIn("freed", self.ask("prune", "--all"))
+        self.assertEqual(list((self.state / "cache-mounts").iterdir()), [])
+        self.assertEqual(list((self.state / "tmp").iterdir()), [])
 
     def test_packed_up_and_brought_back(self):
         self.build(USE.format("deps", "mkdir /c/d && echo text > /c/d/f && chmod 4750 /c/d/f && chown 7:8 /c/d/f && "

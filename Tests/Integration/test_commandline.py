@@ -2,9 +2,11 @@
 import io
 import json
 import os
+import pty
 import tarfile
 
 from support import Case
+from support.case import SWBUILD
 
 SMALL = "FROM scratch\nCOPY file.txt /file.txt\n"
 
@@ -239,6 +241,54 @@ class Flags(Case):
     def test_no_network(self):
         built = self.build("FROM busybox\nRUN ip -o link | grep -vc ' lo:' > /others || true\n", "--network", "none")
         self.assertEqual(built.layout.text("/others"), "0\n")
+
+
+class Streams(Case):
+    def test_closed_streams_are_nobody_else_s(self):
+        """The first file that is opened would get the number of a closed stream, and what is printed."""
+        self.files({"file.txt": "text", "Dockerfile": SMALL})
+        for closed in (">&-", "<&- >&-", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(closed):
+                self.tool("sh", "-c", f'exec "$@" {closed}', "sh", SWBUILD, "build", "-t", "closed:1", self.context,
+                          env={"SWBUILD_ROOT": str(self.state)})
+                self.tool("sh", "-c", f'exec "$@" {closed}', "sh", SWBUILD, "du", env={"SWBUILD_ROOT": str(self.state)})
+        self.assertIn("closed", self.run_swbuild("images").stdout)
+        database = (self.state / "cache.sqlite").read_bytes()
+        self.assertEqual(database[:15], b"SQLite format 3")
+        self.assertNotIn(b"cache-mounts", database)
+
+    def on_a_terminal(self, *arguments) -> bytes:
+        """What a command writes to a terminal."""
+        pid, master = pty.fork()
+        if pid == 0:
+            os.environ["SWBUILD_ROOT"] = str(self.state)
+            os.execv(SWBUILD, [SWBUILD, *arguments])
+        self.addCleanup(os.close, master)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
+        return shown
+
+    def test_a_terminal_does_nothing_for_what_comes_from_elsewhere(self):
+        escape = "\x1b]0;title\x07"
+        self.build(f"FROM busybox\nLABEL a=\"x{escape}y\"\nRUN --mount=type=cache,id=c{escape},target=/c true\n",
+                   "-t", "odd:1")
+        self.files({f"name{escape}": "", "seen": ""})
+        for arguments in (("history", "odd:1"), ("du",), ("context", "ls", str(self.context))):
+            with self.subTest(arguments[0]):
+                shown = self.on_a_terminal(*arguments)
+                self.assertNotIn(b"\x1b]", shown)
+                self.assertIn(b"title", shown)
+                self.assertNotIn(b"\x07", shown)
+        # Elsewhere bytes are bytes.
+        self.assertIn("\x1b]0;title", self.run_swbuild("history", "odd:1").stdout)
 
 
 class Verbs(Case):

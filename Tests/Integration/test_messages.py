@@ -48,7 +48,7 @@ class Messages(Case):
         arguments = parts.get("arguments", "").splitlines()
         inputs = ["-"] if "-" in arguments else ["-f", "Buildfile", "context"]
         done = self.run_swbuild(
-            "build", "--progress", "plain", "--jobs", "1",
+            "build", "--progress", "plain", "--jobs", "1", "--pull=never",
             "--build-context", f"busybox=oci-layout://{base_layout()}:latest",
             *[argument for argument in arguments if argument != "-"], *inputs, cwd=place,
             input=parts["Buildfile"].encode(), env={"NO_COLOR": "1"})

@@ -1,10 +1,12 @@
 """Builds by an ordinary user: what they leave, what they refuse, what they clean up."""
+import io
+import json
 import os
 import socket
 import tarfile
 import unittest
 
-from support import rootless
+from support import Layout, base_layout, rootless
 from support.case import SWBUILD
 from support.rootless_case import RootlessCase
 
@@ -115,6 +117,12 @@ class SingleIDTests(RootlessCase):
             "cp /bin/busybox /usr/bin/tool.new && chown worker:staff /usr/bin/tool.new && chmod 2755 /usr/bin/tool.new && "
             "mv /usr/bin/tool.new /usr/bin/tool && chown 0:50 /var/lib && chmod g+s /var/lib\n")
 
+    def test_owners_of_what_a_step_has_open(self):
+        tree = self.user_build(
+            "FROM busybox\nRUN chown 5:6 /proc/self/fd/3 3>/a && chown 7 /dev/fd/4 4>/b && chown 8 /dev/stdout > /c && "
+            "! chown 9 /dev/fd/77 2>/dev/null\n", wrapper_flags=["--no-ids"]).layout.tree
+        self.assertEqual([tree[name]["owner"] for name in ("/a", "/b", "/c")], ["5:6", "7:0", "8:0"])
+
     def test_a_step_of_another_user(self):
         build = self.user_build("FROM busybox\nUSER build\nRUN id && touch /tmp/x && ! chown 0 /tmp/x\n",
                                 wrapper_flags=["--no-ids"])
@@ -183,6 +191,12 @@ class RefusalTests(RootlessCase):
         self.assertClean(build)
         self.assertMentions(build, "made by another user")
 
+    def test_a_state_directory_that_cannot_be_entered_is_somebody_else_s(self):
+        self.state.mkdir(mode=0o700)
+        build = self.as_user(SWBUILD, "images", "--root", self.state)
+        self.assertClean(build)
+        self.assertMentions(build, "made by another user")
+
     def test_more_subordinate_ids_are_no_other_ones(self):
         self.user_build("FROM busybox\nRUN true\n")
         self.user_build("FROM busybox\nRUN echo again\n", wrapper_flags=["--more-ids"])
@@ -190,7 +204,67 @@ class RefusalTests(RootlessCase):
         self.assertMentions(build, "subordinate ids")
 
 
+class CommandLineTests(RootlessCase):
+    """The process moves into its namespace before the command line is parsed."""
+
+    def test_a_container_s_flags_are_its_own(self):
+        self.user_build("FROM busybox\nRUN true\n")
+        for flag in ("-h", "--help", "--version"):
+            done = self.as_user(SWBUILD, "run", "test:latest", "echo", "is", flag)
+            self.assertEqual((done.status, done.stdout), (0, f"is {flag}\n"), done.stderr)
+        for words in (("run", "--help"), ("run", "-h"), ("--root", self.user_state, "run", "--help")):
+            self.assertIn("USAGE", self.as_user(SWBUILD, *words).stdout)
+
+    def test_the_verb_may_come_behind_the_state_directory(self):
+        # In a namespace there would be no user other than root.
+        done = self.as_user(SWBUILD, "--root", self.user_state, "doctor")
+        self.assertIn(f"{rootless.NAME} can", done.stdout)
+
+    def test_doctor_finds_what_builds_find(self):
+        done = self.as_user(SWBUILD, "doctor", "--format", "json", env={"PATH": "/nowhere"})
+        found = {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+        self.assertEqual(found["subordinate ids"]["state"], "ok", found["subordinate ids"])
+        self.assertIn(f"{rootless.IDS}", found["subordinate ids"]["fact"])
+
+
 class FileTests(RootlessCase):
+    def test_a_context_with_device_nodes(self):
+        with tarfile.open(self.directory / "context.tar", "w") as tar:
+            node = tarfile.TarInfo("node")
+            node.type, node.devmajor, node.devminor = tarfile.CHRTYPE, 1, 3
+            tar.addfile(node)
+            text = b"FROM busybox\nCOPY Buildfile /file\nRUN true\n"
+            info = tarfile.TarInfo("Buildfile")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+        output = self.directory / "out"
+        arguments = ["build", "--build-context", f"busybox=oci-layout://{base_layout()}:latest", "-o", output, "-"]
+        done = self.as_user("sh", "-c", f"exec \"$@\" < {self.directory}/context.tar", "sh", SWBUILD, *arguments)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertIn("/file", Layout(output).tree)
+
+    def test_caches_with_one_id_are_packed_up_and_brought_back(self):
+        use = "FROM busybox\nRUN --mount=type=cache,id=c,uid=5,gid=6,mode=0750,target=/c {}\n"
+        flags = ["--no-ids"]
+        self.user_build(use.format("touch /c/f && chown 7:8 /c/f && chmod 640 /c/f"), wrapper_flags=flags)
+        archive = self.directory / "c.tar"
+        done = self.as_user(SWBUILD, "cache", "export", archive, flags=flags)
+        self.assertEqual(done.status, 0, done.stderr)
+        with tarfile.open(archive) as tar:
+            members = {info.name.partition("/")[2]: info for info in tar}
+        self.assertEqual([(members[name].uid, members[name].gid) for name in ("data", "data/f")], [(5, 6), (7, 8)])
+        for info in members.values():
+            self.assertFalse([key for key in info.pax_headers if "swbuild" in key], info.pax_headers)
+        self.assertEqual(self.as_user(SWBUILD, "prune", "--all", flags=flags).status, 0)
+        done = self.as_user(SWBUILD, "cache", "import", archive, flags=flags)
+        self.assertEqual(done.status, 0, done.stderr)
+        again = self.directory / "again.tar"
+        self.assertEqual(self.as_user(SWBUILD, "cache", "export", again, flags=flags).status, 0)
+        with tarfile.open(again) as tar:
+            owners = {info.name.partition("/")[2]: (info.uid, info.gid) for info in tar}
+        self.assertEqual((owners["data"], owners["data/f"]), ((5, 6), (7, 8)))
+        self.user_build(use.format("test \"$(stat -c %a /c /c/f | tr '\\n' ' ')\" = '750 640 '"), wrapper_flags=flags)
+
     def test_a_local_output_belongs_to_the_user(self):
         out = self.directory / "tree"
         self.user_build("FROM busybox\nRUN echo x > /x && chown 33:33 /x\n", "-o", f"type=local,dest={out}")

@@ -98,6 +98,36 @@ class Runs(Case):
         self.assertIn("Read-only", done.stderr)
         self.assertEqual((self.context / "given").read_text(), "more\n")
 
+    def test_devices(self):
+        done = self.run_image("-u", "0", "--device", "/dev/zero:/dev/given", "--device", "/dev/full:/opt/full",
+                              "test:latest", "sh", "-c", "head -c 3 /dev/given | wc -c; stat -c %F /opt/full; echo x > /opt/full",
+                              expect=1)
+        self.assertEqual(done.stdout, "3\ncharacter special file\n")
+        self.assertIn("No space", done.stderr)
+
+    def test_options_of_builds_alone_are_refused(self):
+        for flags in (("--allow", "network.host"), ("--no-leak-check",), ("--runtime", "runc")):
+            self.assertIn(flags[0], self.run_image(*flags, "test:latest", "true", expect=64).stderr)
+
+    def test_signals_reach_it_though_nobody_reads(self):
+        process = self.begin("test:latest", "yes", "is-not-read", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+        def is_full():
+            """the pipe to be full"""
+            waiting = struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4))[0]
+            return waiting >= 61440
+        wait_until(is_full)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(30), 128 + signal.SIGTERM)
+        self.assertFalse(processes_with("yes\0is-not-read"))
+
+    def test_output_that_is_read_late_is_complete(self):
+        process = self.begin("test:latest", "sh", "-c", "head -c 200000 /dev/zero", stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE)
+        wait_until(lambda: not processes_with("head\0-c\000200000"))
+        self.assertEqual(len(process.stdout.read()), 200_000)
+        self.assertEqual(process.wait(30), 0)
+
     def test_signals_are_passed_on(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with self.subTest(signal=number):

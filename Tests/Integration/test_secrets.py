@@ -1,13 +1,16 @@
 """Secrets and agents: where they come from, and how steps see them."""
+import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 
-from support import Case, processes_with, wait_until
+from support import Case, Layout, processes_with, wait_until
+from support.case import SWBUILD
 
 READ = "FROM busybox\nRUN --mount=type=secret,id=x{} "
 
@@ -31,6 +34,41 @@ class Secrets(Case):
             built = self.build(text, "--secret", f"id=x,type=command,cmd={command}", expect=1)
             self.assertMentions(built, "the secret `x`", word)
             self.assertNotIn("geheimnis", built.stderr)
+
+    def test_commands_that_fail_show_no_line_of_the_secret(self):
+        script = self.directory / "give"
+        script.write_text("#!/bin/sh\nprintf 'first-line\\nmiddle-line\\nlast-line\\n'\n"
+                          "echo \"cannot unlock $1\" >&2\nexit 3\n")
+        script.chmod(0o755)
+        for shown, is_hidden in (("middle-line", True), ("first-line", True), ("the-door", False)):
+            built = self.build(READ.format("") + "true\n", "--secret", f"id=x,cmd={script} {shown}", expect=1)
+            self.assertMentions(built, "status 3")
+            self.assertEqual(shown not in built.stderr, is_hidden, built.stderr)
+
+    def test_commands_end_with_the_build(self):
+        script = self.directory / "wait"
+        marker = f"9{os.getpid()}.71"
+        script.write_text(f"#!/bin/sh\nsleep {marker}\n")
+        script.chmod(0o755)
+        process, _, _ = self.start(READ.format("") + "true\n", "--secret", f"id=x,cmd={script}")
+        wait_until(lambda: processes_with(f"sleep\0{marker}"))
+        process.send_signal(signal.SIGINT)
+        self.assertGreater(process.wait(30), 0)
+        wait_until(lambda: not processes_with(f"sleep\0{marker}"))
+
+    def test_bytes_that_are_no_text(self):
+        value = b"\xff\xfebinary"
+        # Python cannot hand such a variable to a program by a dictionary of text.
+        wrapper = self.directory / "wrapper"
+        wrapper.write_bytes(b"#!/bin/sh\nX=$(printf '\\377\\376binary') exec \"$SWBUILD\" \"$@\"\n")
+        wrapper.chmod(0o755)
+        arguments, output, _ = self.arguments(READ.format("") + "cat /run/secrets/x | md5sum > /sum\n", "--secret",
+                                              "id=x,env=X")
+        self.tool(wrapper, *arguments, env={"SWBUILD_ROOT": str(self.state), "SWBUILD": SWBUILD})
+        self.assertEqual(Layout(output).text("/sum")[:32], hashlib.md5(value).hexdigest())
+        (self.directory / "x").write_bytes(value)
+        built = self.build(READ.format(",env=X") + "true\n", "--secret", f"id=x,src={self.directory / 'x'}", expect=1)
+        self.assertMentions(built, "not UTF-8", "mount it as a file")
 
     def test_a_secret_is_in_no_file_of_ours(self):
         value = "only-in-memory-8642"
@@ -124,6 +162,9 @@ class Agents(Case):
         first, _, _ = self.speak("--ssh", f"default={self.key},{other}")
         self.assertIn(b"ssh-ed25519", first)
         self.assertIn(b"ecdsa", first)
+        # As large as keys may be: what surrounds the key does not count.
+        other.write_text(other.read_text() + "\n" * (31 << 10))
+        self.assertIn(b"ecdsa", self.speak("--ssh", f"default={other}")[0])
         wait_until(lambda: not processes_with(str(self.state)))
 
     def test_keys_that_cannot_be_had(self):

@@ -98,7 +98,7 @@ import Testing
         ]
         let lower = LayerStack([try scratch.layer(below, "below").unpacked("below-directory")])
         let tar = Tar([Member("opt/new/f"), Member("opt/linked", "1", link: "opt/file")])
-        let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: lower)
+        let options = ApplyOptions(form: .overlay(attributePrefix: "trusted.overlay."), lower: { lower })
         let read = try scratch.apply(tar.bytes, to: "out", options)
         #expect(try listing("out") == "opt d 711\nopt/linked f 640\nopt/new d 755\nopt/new/f f 644\n")
         #expect(try shell("cat \(scratch.path)/out/opt/linked") == "shared")

@@ -22,22 +22,22 @@ public struct BundleWriter: Sendable {
     /// - Throws: ``BundleError``, and what reading the image throws.
     public func write(to path: String, options: ContainerOptions, hasTerminal: Bool) throws {
         guard geteuid() == 0, store.form == .trusted else { throw BundleError.needsRoot }
+        // With a slash at its end a path is no name that something can be made under.
+        let path = path.withoutSlashesAtEnd
         try Self.checkIsFree(path)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
         let stack = try store.stack(image.config.diffIDs)
         let users = try UserDatabase(in: stack)
         let document = try Self.document(image.config, users: users, options: options, hasTerminal: hasTerminal)
-        let part = "\(path).\(UInt64.random(in: 0...UInt64.max)).part"
-        guard mkdir(part, 0o700) == 0 else { throw HostFileError("create the directory", part, code: errno) }
+        let part = try PrivateDirectory(making: "\(path).\(UInt64.random(in: 0...UInt64.max)).part")
         do {
-            let root = "\(part)/rootfs"
-            guard mkdir(root, 0o755) == 0 else { throw HostFileError("create the directory", root, code: errno) }
-            try TreeWriter.write(stack.flattenedEntries(), to: root)
-            try HostFile.write(Array(document.prettyPrinted().utf8), to: "\(part)/config.json")
-            guard rename(part, path) == 0 else { throw BundleError.cannotPlace(path, code: errno) }
+            try TreeWriter.write(stack.flattenedEntries(), to: part.makeDirectory("rootfs", mode: 0o755))
+            try part.write(Array(document.prettyPrinted().utf8), to: "config.json")
+            let code = try part.rename(to: path)
+            guard code == 0 else { throw BundleError.cannotPlace(path, code: code) }
         } catch {
-            removeTree(part)
+            part.remove()
             throw error
         }
     }

@@ -60,12 +60,9 @@ struct MachineLook {
         searchPath.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
+    /// As the maps of a build find it: from wherever the machine knows users from.
     func userName(_ uid: UInt32) -> String {
-        for line in lines("/etc/passwd") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            if fields.count > 2, UInt32(fields[2]) == uid { return String(fields[0]) }
-        }
-        return ""
+        getpwuid(uid).flatMap { $0.pointee.pw_name }.map { String(cString: $0) } ?? ""
     }
 
     // MARK: Ids
@@ -79,19 +76,15 @@ struct MachineLook {
         )
     }
 
-    /// How many ids a file of subuid(5) gives to a user, by name or number.
+    /// How many ids a file of subuid(5) lends to a user.
     private func count(_ path: String, name: String, uid: UInt32) -> UInt64 {
-        var sum: UInt64 = 0
-        for line in lines(path) {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            guard fields.count == 3, !fields[0].isEmpty, fields[0] == name || fields[0] == "\(uid)" else { continue }
-            sum = sum.addingReportingOverflow(UInt64(fields[2]) ?? 0).partialValue
-        }
-        return sum
+        let text = (try? HostFile.read(path, limit: Self.limit)) ?? []
+        let ranges = Exec.SubordinateIDs.ranges(in: text, name: name.isEmpty ? nil : name, id: uid)
+        return ranges.reduce(0) { $0 + UInt64($1.count) }
     }
 
     private func tool(_ name: String) -> MachineFacts.Tool {
-        guard let path = program(name) else { return .missing }
+        guard let path = UserNamespace.program(name, searchPath: searchPath) else { return .missing }
         var information = stat()
         let isSetUserID = stat(path, &information) == 0 && information.st_mode & S_ISUID != 0 && information.st_uid == 0
         let hasCapabilities = KernelTrial.hasAttribute("security.capability", of: path)
@@ -148,9 +141,10 @@ struct MachineLook {
     func networkHelpers() -> MachineFacts.NetworkHelpers {
         let device = open("/dev/net/tun", O_RDWR | O_CLOEXEC)
         if device >= 0 { close(device) }
+        let found = NetworkHelper.all(searchPath: searchPath)
         return MachineFacts.NetworkHelpers(
-            pasta: program("pasta"),
-            slirp: program("slirp4netns"),
+            pasta: found.first { $0.kind == .pasta }?.path,
+            slirp: found.first { $0.kind == .slirp4netns }?.path,
             hasTunnelDevice: device >= 0
         )
     }

@@ -6,7 +6,10 @@ import Store
 
 /// A directory in which things are tried, on the file system of the state directory.
 struct TrialDirectory {
+    /// Its name, or that of the directory it was to be in.
     private let path: String
+    /// Where things are made: a path that nobody else can lead elsewhere.
+    private let place: String
     /// Why there is none.
     private let failure: Int32
 
@@ -17,10 +20,23 @@ struct TrialDirectory {
             parent = slash == parent.startIndex ? "/" : String(parent[..<slash])
         }
         var name = Array("\(parent == "/" ? "" : parent)/.swbuild-doctor-XXXXXX".utf8CString)
-        guard mkdtemp(&name) != nil else { return body(TrialDirectory(path: parent, failure: errno)) }
+        guard mkdtemp(&name) != nil else { return body(TrialDirectory(without: parent, errno)) }
         let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        body(TrialDirectory(path: path, failure: 0))
-        removeTree(path)
+        guard let held = try? PrivateDirectory(holding: path) else {
+            return body(TrialDirectory(without: parent, EPERM))
+        }
+        body(TrialDirectory(path: path, place: held.place, failure: 0))
+        held.remove()
+    }
+
+    private init(path: String, place: String, failure: Int32) {
+        self.path = path
+        self.place = place
+        self.failure = failure
+    }
+
+    private init(without parent: String, _ failure: Int32) {
+        self.init(path: parent, place: parent, failure: failure)
     }
 
     // MARK: The disk
@@ -29,8 +45,10 @@ struct TrialDirectory {
         var disk = MachineFacts.Disk()
         disk.path = stateDirectory
         var system = statvfs()
-        if statvfs(path, &system) == 0 {
-            disk.freeBytes = UInt64(system.f_bavail) * UInt64(system.f_frsize)
+        if statvfs(place, &system) == 0 {
+            // A file system made by a user (FUSE) may claim any size.
+            let (free, isMore) = UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
+            disk.freeBytes = isMore ? .max : free
             disk.freeInodes = system.f_files == 0 ? nil : UInt64(system.f_favail)
         }
         disk.type = type()
@@ -38,11 +56,11 @@ struct TrialDirectory {
             disk.writing = .failed(failure)
             return disk
         }
-        disk.writing = trial(mkdir("\(path)/entry", 0o700))
+        disk.writing = trial(mkdir("\(place)/entry", 0o700))
         disk.hasTypes = hasTypes()
         disk.userAttributes = attribute("user.swbuild")
         disk.trustedAttributes = geteuid() == 0 ? attribute("trusted.swbuild") : .notTried
-        disk.whiteouts = trial(mknod("\(path)/whiteout", S_IFCHR, 0))
+        disk.whiteouts = trial(mknod("\(place)/whiteout", S_IFCHR, 0))
         return disk
     }
 
@@ -52,15 +70,15 @@ struct TrialDirectory {
         for line in MachineLook(searchPath: "").lines("/proc/self/mountinfo") {
             let fields = line.split(separator: " ").map(String.init)
             guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 1, fields.count > 4 else { continue }
-            let place = fields[4]
-            let isAbove = place == "/" || path == place || path.hasPrefix(place + "/")
-            if isAbove, place.utf8.count >= best.length { best = (place.utf8.count, fields[dash + 1]) }
+            let point = fields[4]
+            let isAbove = point == "/" || path == point || path.hasPrefix(point + "/")
+            if isAbove, point.utf8.count >= best.length { best = (point.utf8.count, fields[dash + 1]) }
         }
         return best.type
     }
 
     private func hasTypes() -> Bool {
-        guard let stream = opendir(path) else { return false }
+        guard let stream = opendir(place) else { return false }
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let type = Int(entry.pointee.d_type)
@@ -71,7 +89,7 @@ struct TrialDirectory {
     }
 
     private func attribute(_ name: String) -> MachineFacts.Trial {
-        MachineFacts.Trial(KernelTrial.setAttribute(name, of: "\(path)/entry"))
+        MachineFacts.Trial(KernelTrial.setAttribute(name, of: "\(place)/entry"))
     }
 
     private func trial(_ result: CInt) -> MachineFacts.Trial { result == 0 ? .worked : .failed(errno) }
@@ -92,9 +110,9 @@ struct TrialDirectory {
     }
 
     private func attempt(_ name: String, inUserNamespace: Bool) -> KernelTrial.Namespaces {
-        let place = "\(path)/\(name)"
-        guard failure == 0, mkdir(place, 0o700) == 0 else { return KernelTrial.Namespaces() }
-        return KernelTrial.namespaces(inUserNamespace: inUserNamespace, directory: place)
+        let directory = "\(place)/\(name)"
+        guard failure == 0, mkdir(directory, 0o700) == 0 else { return KernelTrial.Namespaces() }
+        return KernelTrial.namespaces(inUserNamespace: inUserNamespace, directory: directory)
     }
 }
 

@@ -10,18 +10,35 @@ struct Exporter {
     let image: BuiltImage
     let tags: [ImageReference]
     let trace: Trace
+    let pusher: ImagePusher
+    let progress: any ProgressSink
 
     func write(_ output: OutputSpec) async throws {
         switch output.kind {
         case .oci(tar: false): try await writeLayout(output.destination)
-        case .oci(tar: true): try writeArchive(output.destination, entries: layoutEntries())
-        case .docker: try writeArchive(output.destination, entries: dockerEntries())
+        case .oci(tar: true): try writeArchive(output.destination, entries: archiveEntries(.oci))
+        case .docker: try writeArchive(output.destination, entries: archiveEntries(.docker))
         case .tar: try writeArchive(output.destination, entries: rootEntries())
         case .local: try writeTree(output.destination)
+        case .image(let names):
+            for name in names { try store.images.tag(image.descriptor, as: name.tagged.familiar) }
+        case .registry(let names): try await push(names.isEmpty ? tags : names)
+        }
+    }
+
+    private func push(_ names: [ImageReference]) async throws {
+        let (pusher, progress, image) = (pusher, progress, image)
+        for name in names {
+            let summary = try await onThread {
+                try pusher.push(image.descriptor, to: name) { progress.emit(.status(step: nil, text: $0)) }
+            }
+            progress.emit(.note(summary.text(for: name, image.descriptor.digest)))
         }
     }
 
     // MARK: OCI layouts
+
+    private var named: NamedImage { NamedImage(descriptor: image.descriptor, names: tags) }
 
     private var blobs: [Descriptor] { image.manifest.layers + [image.manifest.config, image.descriptor] }
 
@@ -35,7 +52,7 @@ struct Exporter {
             }
             return
         }
-        for tag in tags { try layout.put(indexEntry(tag)) }
+        for entry in named.indexEntries { try layout.put(entry) }
     }
 
     private static let smallBlobs: Int64 = 4 << 20
@@ -54,58 +71,8 @@ struct Exporter {
         }
     }
 
-    /// As buildx names images in a layout: the tag for OCI's tools, the full name for containerd's.
-    private func indexEntry(_ tag: ImageReference) -> Descriptor {
-        var entry = image.descriptor
-        entry.annotations[ImageLayout.referenceName] = tag.tagged.tag ?? "latest"
-        entry.annotations["io.containerd.image.name"] = tag.tagged.description
-        return entry
-    }
-
-    private func layoutEntries() throws -> [LayerEntry] {
-        let index = ImageIndex(manifests: tags.isEmpty ? [image.descriptor] : tags.map(indexEntry))
-        return try blobEntries() + [
-            file("index.json", try index.json.encoded()),
-            file("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)),
-        ]
-    }
-
-    private func blobEntries() throws -> [LayerEntry] {
-        let directory = try Directory(path: store.images.path)
-        var entries = [self.directory("blobs"), self.directory("blobs/sha256")]
-        var seen: Set<Digest> = []
-        for blob in blobs where seen.insert(blob.digest).inserted {
-            let path = ContainerPath("blobs/sha256/\(blob.digest.hex)")
-            entries.append(
-                LayerEntry(entry: plain(path, .file(size: blob.size)), content: .file(directory, path))
-            )
-        }
-        return entries
-    }
-
-    // MARK: Archives for docker load
-
-    private func dockerEntries() throws -> [LayerEntry] {
-        let manifest = JSONValue.array([
-            .object([
-                "Config": .string("blobs/sha256/\(image.manifest.config.digest.hex)"),
-                "RepoTags": .strings(tags.map { $0.tagged.familiar }),
-                "Layers": .strings(image.manifest.layers.map { "blobs/sha256/\($0.digest.hex)" }),
-            ])
-        ])
-        var repositories: [String: JSONValue] = [:]
-        for tag in tags {
-            let full = tag.tagged
-            var name = full
-            name.tag = nil
-            var known = repositories[name.familiar]?.object ?? [:]
-            known[full.tag ?? "latest"] = .string(image.manifest.layers.last?.digest.hex ?? "")
-            repositories[name.familiar] = .object(known)
-        }
-        return try layoutEntries() + [
-            file("manifest.json", manifest.encoded()),
-            file("repositories", JSONValue.object(repositories).encoded()),
-        ]
+    private func archiveEntries(_ form: ArchiveForm) throws -> [LayerEntry] {
+        try ImageArchive([named], of: store.images).entries(form, platform: image.config.platform)
     }
 
     // MARK: Root file systems
@@ -143,20 +110,6 @@ struct Exporter {
                 throw OutputError(path: path, reason: error)
             }
         }
-    }
-
-    private func plain(_ path: ContainerPath, _ kind: TreeEntry.Kind) -> TreeEntry {
-        TreeEntry(path: path, kind: kind, mode: 0o644, uid: 0, gid: 0, modified: 0)
-    }
-
-    private func file(_ name: String, _ bytes: [UInt8]) -> LayerEntry {
-        LayerEntry(entry: plain(ContainerPath(name), .file(size: Int64(bytes.count))), content: .bytes(bytes))
-    }
-
-    private func directory(_ name: String) -> LayerEntry {
-        var entry = plain(ContainerPath(name), .directory(opaque: false))
-        entry.mode = 0o755
-        return LayerEntry(entry: entry, content: .none)
     }
 }
 

@@ -20,6 +20,8 @@ public struct BuildResult: Sendable {
     public var tags: [ImageReference]
     /// The steps that were needed, in the order of the graph.
     public var steps: [StepSummary]
+    /// What it took from elsewhere, for `--lock`.
+    public var sources: SourceLock
 }
 
 extension BuildResult {

@@ -35,7 +35,7 @@ extension NamedContext {
         case .directory(let path): .directory(path)
         case .git(let reference): .git(reference)
         case .archive(let url): .archive(url: url)
-        case .layout, .image: nil
+        case .layout, .image, .imageArchive: nil
         }
     }
 }

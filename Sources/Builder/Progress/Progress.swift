@@ -15,6 +15,8 @@ public enum ProgressEvent: Sendable {
     case finding(Finding)
     /// What the request asks for in vain; shown however little else is.
     case warning(Diagnostic)
+    /// How far something is, within a step or after all steps: changes often, and what it says is soon old.
+    case status(step: Int?, text: String)
     /// Something worth a line that belongs to no step.
     case note(String)
     /// What the time of a build that ends well went to, where its trace is on.

@@ -59,9 +59,19 @@ public struct RemoteSources: Sendable {
 
     /// The context that a URL's file makes, in `work`.
     func context(of url: String, work: WorkDirectory) throws -> Context {
+        try context(of: fetch(url, work: work), work: work)
+    }
+
+    /// The file of a URL, whole.
+    func fetch(_ url: String, work: WorkDirectory) throws -> FetchedFile {
         let fetched = try urls.fetch(url, checksum: nil, work: work)
         try urls.verify(fetched, url)
-        return try ContextArchive.unpack(fetched.directory, work: { try work.makeDirectory($0) })
+        return fetched
+    }
+
+    /// The context that a file makes, in `work`.
+    func context(of file: FetchedFile, work: WorkDirectory) throws -> Context {
+        try ContextArchive.unpack(file.directory, work: { try work.makeDirectory($0) })
     }
 }
 
@@ -75,7 +85,9 @@ enum ContextArchive {
         let context = try work("context")
         let archive = try Archive.extract(file, into: Directory(path: members), limits: LayerLimits())
         let entries = archive.entries.filter { !$0.entry.path.isRoot }
-        try TreeWriter.write(entries.map(\.ownedByRoot), to: context)
+        // No user namespace can have device nodes: nothing could be made of them there.
+        let devices = Privilege.current() == .root ? DevicePolicy.made : .leftOut
+        try TreeWriter.write(entries.map(\.ownedByRoot), to: context, devices: devices)
         removeTree(members)
         return .directory(context)
     }

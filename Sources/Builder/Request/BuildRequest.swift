@@ -46,6 +46,12 @@ public struct BuildRequest: Sendable {
     public var sshAgents: [String: String] = [:]
     /// Host paths of private keys by the id of the agent that is to have them.
     public var sshKeys: [String: [String]] = [:]
+    /// When base images are looked for at their registries.
+    public var pull = PullPolicy.missing
+    /// Registries that are spoken to without a certificate that somebody vouches for, or over plain HTTP.
+    public var insecureRegistries: [String] = []
+    /// What base images and remote sources must be.
+    public var locked: SourceLock?
     /// Whether the build fails where a secret's value would become part of the image.
     public var checksLeaks = true
 
@@ -90,6 +96,8 @@ public struct NamedContext: Sendable, Hashable {
         case directory(String)
         case layout(path: String, tag: String?, digest: Digest?)
         case image(ImageReference)
+        /// A file of images, and the name of one of them where it has several.
+        case imageArchive(path: String, form: ArchiveForm, name: String?)
         case git(GitReference)
         /// A tar archive, by its http:// or https:// URL.
         case archive(url: String)
@@ -143,11 +151,15 @@ public struct OutputSpec: Sendable, Hashable {
         case tar
         /// The root file system in a directory.
         case local
+        /// Further names in the store.
+        case image(names: [ImageReference])
+        /// A registry, under these names; under those of the build where there are none.
+        case registry(names: [ImageReference])
     }
 
     /// The form of the result.
     public var kind: Kind
-    /// A path of the host; `-` is standard output.
+    /// A path of the host, or `-` for standard output; empty where the result does not go to a file.
     public var destination: String
     /// How the layers that the build makes are compressed.
     public var compression: BlobCompression

@@ -53,6 +53,7 @@ struct ContextOpener {
     let hashes: ContentHashes?
     /// Where the main context comes from.
     let origin: String?
+    let sources: UsedSources
 
     func open(_ spec: ContextSpec) throws -> ContextTree {
         let (path, isForeign) = try directory(of: spec.location)
@@ -70,9 +71,14 @@ struct ContextOpener {
     private func directory(of location: ContextSpec.Location) throws -> (path: String, isForeign: Bool) {
         switch location {
         case .directory(let path): return (path, false)
-        case .git(let reference): return (try remotes.directory(of: reference, work: work), true)
+        case .git(let reference):
+            let commit = try remotes.git.resolve(reference)
+            try sources.use(reference, commit: commit.commit)
+            return (try remotes.directory(of: commit, reference, work: work), true)
         case .archive(let url):
-            guard case .directory(let path) = try remotes.context(of: url, work: work) else {
+            let fetched = try remotes.fetch(url, work: work)
+            try sources.use(url: url, digest: fetched.digest)
+            guard case .directory(let path) = try remotes.context(of: fetched, work: work) else {
                 throw NoArchive(url: url)
             }
             return (path, true)

@@ -51,8 +51,8 @@ extension NamedContext {
             throw MalformedOption(
                 option: option,
                 value: text,
-                expected:
-                    "NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY[:TAG][@DIGEST] or NAME=docker-image://IMAGE"
+                expected: "NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY[:TAG][@DIGEST], "
+                    + "NAME=oci-archive:FILE[:TAG], NAME=docker-archive:FILE[:NAME] or NAME=docker-image://IMAGE"
             )
         }
         name = pair[0]
@@ -65,6 +65,8 @@ extension NamedContext {
             } catch {
                 throw MalformedOption(option: option, value: text, expected: "an image: \(error)")
             }
+        } else if let archive = try Self.archive(value, in: directory, option: text) {
+            source = archive
         } else if let remote = try RemoteLocation.parse(value, in: directory, option: option) {
             switch remote {
             case .git(let reference): source = .git(reference)
@@ -73,6 +75,26 @@ extension NamedContext {
         } else {
             source = .directory(absolute(value, in: directory))
         }
+    }
+
+    /// `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]`, as skopeo writes them.
+    private static func archive(
+        _ text: String,
+        in directory: String,
+        option: String
+    ) throws(MalformedOption) -> Source? {
+        for form in ArchiveForm.allCases {
+            let prefix = "\(form.rawValue)-archive:"
+            guard text.hasPrefix(prefix) else { continue }
+            let parts = text.dropFirst(prefix.count)
+                .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard !parts[0].isEmpty, parts.count == 1 || !parts[1].isEmpty else {
+                throw MalformedOption(option: "--build-context", value: option, expected: "a file after \(prefix)")
+            }
+            let name = parts.count > 1 ? parts[1] : nil
+            return .imageArchive(path: absolute(parts[0], in: directory), form: form, name: name)
+        }
+        return nil
     }
 
     private static func layout(
@@ -109,6 +131,15 @@ public func absolute(_ path: String, in directory: String) -> String {
     return path == "." || path.isEmpty ? directory : "\(directory)/\(path)"
 }
 
+extension String {
+    /// The path without slashes at its end; the root keeps its own.
+    var withoutSlashesAtEnd: String {
+        let bytes = utf8
+        let end = bytes.lastIndex { $0 != UInt8(ascii: "/") }.map(bytes.index(after:))
+        return isEmpty ? "" : String(self[..<(end ?? bytes.index(after: startIndex))])
+    }
+}
+
 extension OutputSpec {
     /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…]`.
     /// - Throws: ``MalformedOption``.
@@ -127,15 +158,25 @@ extension OutputSpec {
         }
         var fields = OptionFields(text)
         let type = fields.take("type") ?? "oci"
+        let (names, push) = (fields.take("name"), fields.take("push"))
         let tar = fields.take("tar")
         let destination = fields.take("dest", "destination")
         let compressionName = fields.take("compression") ?? "gzip"
         if let unknown = fields.fields.first {
-            throw failure("type, dest, tar and compression only, not `\(unknown.key)`")
+            throw failure("type, dest, name, push, tar and compression only, not `\(unknown.key)`")
         }
         guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
         else { throw failure("compression=gzip, zstd or uncompressed") }
-        guard ["oci", "docker", "tar", "local"].contains(type) else { throw failure("type=oci, docker, tar or local") }
+        if type == "image" || type == "registry" {
+            guard destination == nil, tar == nil else { throw failure("no dest and no tar with type=\(type)") }
+            let kind = try Self.named(type, names, push: push, failure)
+            self.init(kind: kind, destination: "", compression: compression)
+            return
+        }
+        guard names == nil, push == nil else { throw failure("name and push with type=image or registry only") }
+        guard ["oci", "docker", "tar", "local"].contains(type) else {
+            throw failure("type=oci, docker, tar, local, image or registry")
+        }
         guard let destination, !destination.isEmpty else { throw failure("dest=PATH") }
         guard tar == nil || tar == "true" || tar == "false" else { throw failure("tar=true or tar=false") }
         let kind: Kind
@@ -152,5 +193,23 @@ extension OutputSpec {
             destination: destination == "-" ? "-" : absolute(destination, in: directory),
             compression: compression
         )
+    }
+
+    /// `type=image` and `type=registry`, as buildx has them: the latter is the former with `push=true`.
+    private static func named(
+        _ type: String,
+        _ names: String?,
+        push: String?,
+        _ failure: (String) -> MalformedOption
+    ) throws(MalformedOption) -> Kind {
+        guard push == nil || push == "true" || push == "false" else { throw failure("push=true or push=false") }
+        var references: [ImageReference] = []
+        for name in names.map({ [$0] }) ?? [] {
+            guard let reference = try? ImageReference(parsing: name), reference.digest == nil else {
+                throw failure("an image's name after name=, not `\(name)`")
+            }
+            references.append(reference)
+        }
+        return type == "registry" || push == "true" ? .registry(names: references) : .image(names: references)
     }
 }

@@ -81,6 +81,10 @@ public struct ImageRunner: Sendable {
             points.append(MountPointStubs.Point(path: mount.target, isDirectory: isDirectory))
             mounts.append(mount)
         }
+        for device in sandbox.devices {
+            points.append(MountPointStubs.Point(path: device.target, isDirectory: false))
+            mounts.append(SandboxPlan.Mount(target: device.target, kind: device.mount))
+        }
         let upper = try work.makeDirectory("upper")
         if let root = stack.lookup(.root)?.entry {
             guard chown(upper, root.uid, root.gid) == 0, chmod(upper, mode_t(root.mode)) == 0 else {

@@ -28,11 +28,9 @@ final class KeyAgent: Sendable {
     /// Starts the agent in `directory`, a new one of the caller's alone, and gives it the keys.
     init(keys: [SSHKey], in directory: String, _ cancellation: Cancellation) throws {
         socket = try UnixSocket(path: "\(directory)/agent")
-        var ends: [CInt] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw HostFileError("make a pipe for", "ssh-agent", code: errno) }
-        let input = OwnedDescriptor(owning: ends[0], path: "a pipe")
-        pipe = Mutex(OwnedDescriptor(owning: ends[1], path: "a pipe"))
-        for raw in ends { _ = fcntl(raw, F_SETFD, FD_CLOEXEC) }
+        let ends = try Descriptors.pipe()
+        let input = OwnedDescriptor(owning: ends.reader, path: "a pipe")
+        pipe = Mutex(OwnedDescriptor(owning: ends.writer, path: "a pipe"))
         let code = startThread { [end] in
             let said = Self.run(in: directory, until: input)
             end.words.withLock { $0 = said }
@@ -74,15 +72,10 @@ final class KeyAgent: Sendable {
     }
 
     private func add(_ key: SSHKey, in directory: String, _ cancellation: Cancellation) throws {
-        var ends: [CInt] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw HostFileError("make a pipe for", "ssh-add", code: errno) }
-        let input = OwnedDescriptor(owning: ends[0], path: "a pipe")
-        for raw in ends { _ = fcntl(raw, F_SETFD, FD_CLOEXEC) }
-        do {
-            defer { close(ends[1]) }
-            // A key is smaller than the buffer of a pipe: nobody has to read meanwhile.
-            try HostFile.write(key.value[...], descriptor: ends[1], named: "a pipe")
-        }
+        // No pipe: with many of them open, theirs are too small for a key that nobody reads yet (pipe(7)).
+        let input = OwnedDescriptor(owning: try Descriptors.memoryFile("ssh-key"), path: "a file in memory")
+        try HostFile.write(key.value[...], descriptor: input.raw, named: "a file in memory")
+        lseek(input.raw, 0, SEEK_SET)
         let process = ChildProcess(
             arguments: ["sh", "-c", Self.addScript, "sh", directory],
             environment: Self.environment,

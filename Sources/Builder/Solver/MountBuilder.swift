@@ -96,8 +96,10 @@ struct MountBuilder {
             return
         }
         if let name = secret.environment {
-            guard !value.contains(0) else { throw SecretNotText(id: secret.id) }
-            environment.append((name, String(decoding: value, as: UTF8.self)))
+            guard !value.contains(0), let text = String(validating: value, as: UTF8.self) else {
+                throw SecretNotText(id: secret.id)
+            }
+            environment.append((name, text))
         }
         guard secret.isFile else { return }
         // Where there is one id, everybody in the step is that one.
@@ -256,7 +258,9 @@ struct MissingSecret: Error, CustomStringConvertible {
 struct SecretNotText: Error, CustomStringConvertible {
     let id: String
 
-    var description: String { "the secret `\(id)` has a zero byte, and no variable can hold it; mount it as a file" }
+    var description: String {
+        "the secret `\(id)` has a zero byte or is not UTF-8, and cannot be the value of a variable; mount it as a file"
+    }
 }
 
 /// An agent that a step requires and the caller did not give.

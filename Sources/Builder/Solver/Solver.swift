@@ -155,6 +155,8 @@ final class StepEnvironment: Sendable {
     let contexts: [ContextTree]
     let checks: CheckOptions
     let remotes: RemoteSources
+    let puller: ImagePuller
+    let sources: UsedSources
     let stubs: MountPointStubs
     let deviceLayers = DeviceLayers()
     let compromises = CompromiseNotes()
@@ -181,6 +183,8 @@ final class StepEnvironment: Sendable {
         contexts = parts.contexts
         checks = parts.checks
         remotes = parts.remotes
+        puller = parts.puller
+        sources = parts.sources
         leaks = parts.leaks
         trace = parts.trace
         privilege = parts.privilege
@@ -212,6 +216,8 @@ final class StepEnvironment: Sendable {
         var contexts: [ContextTree]
         var checks: CheckOptions
         var remotes: RemoteSources
+        var puller: ImagePuller
+        var sources: UsedSources
         var leaks: LeakCheck
         var trace: Trace
         var privilege: Privilege

@@ -44,12 +44,17 @@ extension StepRunner {
                         throw StepProblem(error, at: node.display.places.checksum ?? node.display.range)
                     }
                 }
+                try at(node.display.places.sources[source.name]) {
+                    try environment.sources.use(url: url, digest: file.digest)
+                }
                 guard !file.name.isEmpty || !step.destination.hasSuffix("/") else { throw DownloadNameError(url: url) }
                 result.files[url] = file
             case .git(let reference):
                 guard result.commits[reference] == nil else { continue }
                 result.commits[reference] = try at(node.display.places.sources[source.name]) {
-                    try span(.download, detail: reference.shown) { try remotes.git.resolve(reference) }
+                    let commit = try span(.download, detail: reference.shown) { try remotes.git.resolve(reference) }
+                    try environment.sources.use(reference, commit: commit.commit)
+                    return commit
                 }
             }
         }

@@ -325,7 +325,9 @@ struct NeedsRoot: Error, CustomStringConvertible {
     var description: String {
         switch privilege {
         case .user(let reason?): "RUN needs root, if only in a user namespace: \(reason)"
-        case .user(nil), .root, .userNamespace: "RUN needs root, if only in a user namespace"
+        case .user(nil), .root, .userNamespace:
+            "RUN needs root, if only in a user namespace: call swbuild with sudo, or see `swbuild doctor` for what a "
+                + "user namespace takes"
         }
     }
 }

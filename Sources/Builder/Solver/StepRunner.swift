@@ -52,19 +52,6 @@ struct StepRunner: Sendable {
         return state
     }
 
-    private func useImage(_ image: ResolvedImage) throws -> StepState {
-        let start = Clock.now()
-        var state = StepState.base(image.config.diffIDs)
-        for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil {
-            _ = try span(.importing, detail: layer.digest.description) {
-                try store.importLayer(layer, diffID: diffID, from: image.layout)
-            }
-            state.isCached = false
-        }
-        if !state.isCached { state.seconds = Clock.now() - start }
-        return state
-    }
-
     // MARK: The cache
 
     /// What a step is in the cache, and what to keep with its record.

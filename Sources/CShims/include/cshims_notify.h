@@ -24,10 +24,6 @@ struct swb_answer {
     uint32_t proceed; // 1: the kernel carries the call out as if nobody had asked
 };
 
-/// A pair of sockets for messages, close-on-exec: over it the step's process hands its listener to this one. Returns 0 or
-/// an errno.
-int swb_notify_channel(int ends[_Nonnull 2]);
-
 /// Takes the listener that the step's process has sent. Returns the descriptor, or a negative errno: the one that the
 /// process had instead of a listener, or EPIPE when the process is gone. Without anything to take it is EAGAIN.
 int swb_notify_accept(int channel);

@@ -10,6 +10,7 @@ struct swb_probe {
     uint32_t own_users; // 0 or 1: in a user namespace with a map of one id
     uint32_t uid;       // outside, for that map
     uint32_t gid;
+    const char *_Nonnull directory; // where the following are, by their names
     // Directories for an overlay; the last one is for mount points.
     const char *_Nonnull lower;
     const char *_Nonnull upper;

@@ -79,8 +79,6 @@ struct swb_plan {
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
-    // How many of the operations, the first ones, are the same in another plan that a child may have carried out already.
-    uint32_t prepared_count;
     uint32_t umask;
     // A buffer of SWB_STUB_ARGUMENT_SIZE bytes; for each label the file below /proc that takes it and its text; what execve
     // tries, in order; then the program's arguments.
@@ -104,15 +102,15 @@ struct swb_plan {
     int standard_output;
     int standard_error;
     int report;
-    // The reading end of a pipe: the child carries out the first operations of this plan, waits for a byte, and goes on with
-    // the plan that `next` names by then. It ends where none comes. -1: this is the plan.
+    // The reading end of a pipe: the child carries out this plan's operations, waits for a byte, and goes on with the plan
+    // that `next` names by then, which begins with the same ones. It ends where none comes. -1: this is the plan.
     int wake;
     const struct swb_plan *_Nullable *_Nullable next;
     int gate;   // -1: neither a user namespace nor cgroups to be put into, so nothing to wait for
     int parent; // a pidfd of this process
     int cgroup; // -1: the step stays in the caller's cgroup
     int network; // -1, or a network namespace to join
-    int supervisor; // -1, or a socket (swb_notify_channel) that takes the listener of the supervising filter
+    int supervisor; // -1, or a socket (swb_socket_pair) that takes the listener of the supervising filter
     // The text of this program's own arguments, which the copy of its memory that becomes PID 1 must not show.
     char *_Nullable own_arguments;
     size_t own_arguments_length;
@@ -152,7 +150,8 @@ enum swb_compromise {
     SWB_COMPROMISE_ROOT = 8,    // the root was moved over that of the host, not changed
 };
 
-/// The only thing the child ever writes, at once (it is smaller than PIPE_BUF). The first one counts.
+/// The only thing the child ever writes, at once (it is smaller than PIPE_BUF). One may say that the command begins; of those
+/// that say how it ended, or what failed, the first one counts.
 struct swb_report {
     int32_t failed; // 0: the command ended, status and usage are set
     int32_t stage;
@@ -163,10 +162,10 @@ struct swb_report {
     int64_t user_microseconds;
     int64_t system_microseconds;
     int64_t peak_bytes;
-    int64_t began; // when the command was started and had ended, in nanoseconds of CLOCK_MONOTONIC
+    int64_t began; // when the command was started, and when it had ended, in nanoseconds of CLOCK_MONOTONIC
     int64_t ended;
     uint32_t compromises;
-    uint32_t reserved;
+    uint32_t begins; // 1: the command is about to begin; the times are those that its process has used so far
 };
 
 /// Starts a step. Where nothing has to be done to the child first, it returns when the sandbox is set up, and the child used
@@ -200,7 +199,8 @@ int swb_pidfd_kill(int pidfd, int signal);
 /// A pair of connected sockets that can carry descriptors. Returns 0 or an errno.
 int swb_socket_pair(int ends[_Nonnull 2]);
 
-/// The descriptor that came through such a socket, or a negative errno; -EPIPE when the other end is closed.
+/// The descriptor that came through such a socket, or a negative errno: the one that was sent instead of a descriptor,
+/// -EPIPE when the other end is closed, -EAGAIN when nothing has come.
 int swb_receive_descriptor(int socket);
 
 /// Gives a terminal the size of another one. Returns 0 or an errno.

@@ -21,6 +21,16 @@ extension SandboxPlan {
     }
 }
 
+/// A step and its caller, while they hear of each other.
+private struct Conversation {
+    let caller: Attachment
+    let cancellation: Cancellation
+    /// The master of the step's terminal, when it has come through the socket.
+    var terminal: CInt?
+    /// Whether the step was told to end while the caller did not read: what is not read by its end is dropped then.
+    var isEnding = false
+}
+
 extension RunningStep {
     /// The places of what is polled.
     private enum Place {
@@ -43,19 +53,18 @@ extension RunningStep {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 1)
         defer { buffer.deallocate() }
         var copy = InputCopy(from: caller.input, to: input, closesSink: !hasTerminal)
-        // The terminal is there when its master has come through the socket.
-        var terminal: CInt?
+        var talk = Conversation(caller: caller, cancellation: cancellation)
         var polled = [
             hasTerminal ? input.number : ends.standardOutput.number, hasTerminal ? -1 : ends.standardError.number,
             processDescriptor.number, cancellation.event, caller.signals.event, -1, -1,
             listener?.descriptor ?? -1,
         ].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while polled[Place.process].revents == 0 {
-            if !hasTerminal || terminal != nil {
+            if !hasTerminal || talk.terminal != nil {
                 polled[Place.source] = copy.sourcePoll
                 polled[Place.sink] = copy.sinkPoll
             }
-            if terminal != nil {
+            if talk.terminal != nil {
                 polled[Place.output].events = Int16(copy.isWaiting ? POLLIN | POLLOUT : POLLIN)
             }
             if poll(&polled, nfds_t(polled.count), -1) < 0, errno != EINTR {
@@ -69,15 +78,15 @@ extension RunningStep {
                 listener.serve(polled[Place.listener].revents)
                 polled[Place.listener].fd = listener.descriptor
             }
-            if polled[Place.signals].revents != 0 { pass(caller.signals.take(), terminal, caller) }
-            if hasTerminal, terminal == nil {
-                terminal = takeTerminal(&polled[Place.output], caller)
+            if polled[Place.signals].revents != 0 { pass(caller.signals.take(), talk) }
+            if hasTerminal, talk.terminal == nil {
+                talk.terminal = takeTerminal(&polled[Place.output], caller)
             } else {
-                relay(&polled, caller, buffer)
+                relay(&polled, &talk, buffer)
             }
-            feed(&copy, polled, isTerminal: terminal != nil, buffer)
+            feed(&copy, polled, isTerminal: talk.terminal != nil, buffer)
         }
-        drain(hasTerminal ? terminal.map { [$0] } ?? [] : [polled[0].fd, polled[1].fd], caller, buffer)
+        drain(hasTerminal ? talk.terminal.map { [$0] } ?? [] : [polled[0].fd, polled[1].fd], &talk, buffer)
     }
 
     private func feed(
@@ -108,10 +117,10 @@ extension RunningStep {
         return master
     }
 
-    private borrowing func pass(_ signals: [Int32], _ terminal: CInt?, _ caller: Attachment) {
+    private borrowing func pass(_ signals: [Int32], _ talk: Conversation) {
         for signal in signals {
             if signal == SIGWINCH {
-                if let terminal { _ = swb_copy_window_size(caller.input, terminal) }
+                if let terminal = talk.terminal { _ = swb_copy_window_size(talk.caller.input, terminal) }
             } else {
                 _ = swb_pidfd_kill(processDescriptor.number, signal)
             }
@@ -119,40 +128,78 @@ extension RunningStep {
     }
 
     /// Hands on what came on the two streams.
-    private func relay(_ polled: inout [pollfd], _ caller: Attachment, _ buffer: UnsafeMutableRawBufferPointer) {
-        for (place, target) in [(Place.output, caller.output), (Place.error, caller.error)]
+    private borrowing func relay(
+        _ polled: inout [pollfd],
+        _ talk: inout Conversation,
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) {
+        for (place, target) in [(Place.output, talk.caller.output), (Place.error, talk.caller.error)]
         where polled[place].fd >= 0 && polled[place].revents & ~Int16(POLLOUT) != 0 {
             switch Self.read(polled[place].fd, into: buffer) {
             case .some(0): polled[place].fd = -1
-            case .some(let count): Self.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
+            case .some(let count): write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target, &talk)
             case nil: break
             }
         }
     }
 
-    private func drain(_ descriptors: [CInt], _ caller: Attachment, _ buffer: UnsafeMutableRawBufferPointer) {
-        for (descriptor, target) in zip(descriptors, [caller.output, caller.error]) where descriptor >= 0 {
+    private borrowing func drain(
+        _ descriptors: [CInt],
+        _ talk: inout Conversation,
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) {
+        for (descriptor, target) in zip(descriptors, [talk.caller.output, talk.caller.error]) where descriptor >= 0 {
             var drained = 0
             while drained < Self.drainLimit, let count = Self.read(descriptor, into: buffer), count > 0 {
-                Self.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
+                write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target, &talk)
                 drained += count
             }
         }
     }
 
     /// Writes all of it; a caller who reads no more is no reason to fail.
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) {
+    ///
+    /// In pieces that a pipe which has room at all takes without blocking (PIPE_BUF, pipe(7)): the caller's descriptors
+    /// are not this program's alone, and cannot be made not to block.
+    private borrowing func write(_ bytes: UnsafeRawBufferPointer, to target: CInt, _ talk: inout Conversation) {
         var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if count < 0, errno == EAGAIN {
-                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&ready, 1, -1)
-                continue
-            }
-            if count < 0, errno == EINTR { continue }
+        while !rest.isEmpty, canWrite(to: target, &talk) {
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceSize))
+            let count = Glibc.write(target, piece.baseAddress, piece.count)
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
+        }
+    }
+
+    private static var pieceSize: Int { 4096 }
+
+    /// Waits until the caller takes more, and passes on the signals that come meanwhile; false when a step that was
+    /// told to end has ended.
+    private borrowing func canWrite(to target: CInt, _ talk: inout Conversation) -> Bool {
+        while true {
+            let input = Int16(POLLIN)
+            var polled = [
+                pollfd(fd: target, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: talk.caller.signals.event, events: input, revents: 0),
+                pollfd(fd: talk.isEnding ? -1 : talk.cancellation.event, events: input, revents: 0),
+                pollfd(fd: talk.isEnding ? processDescriptor.number : -1, events: input, revents: 0),
+            ]
+            if poll(&polled, nfds_t(polled.count), -1) < 0 {
+                if errno == EINTR { continue }
+                return true
+            }
+            if polled[0].revents != 0 { return true }
+            if polled[1].revents != 0 {
+                let signals = talk.caller.signals.take()
+                pass(signals, talk)
+                if signals.contains(where: { $0 != SIGWINCH }) { talk.isEnding = true }
+            }
+            if talk.cancellation.isCancelled, !talk.isEnding {
+                kill()
+                talk.isEnding = true
+            }
+            if polled[3].revents != 0 { return false }
         }
     }
 }

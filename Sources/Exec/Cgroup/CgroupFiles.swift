@@ -31,33 +31,11 @@ final class CgroupClaim: Sendable {
 
 /// The kernel's files.
 struct KernelCgroupFiles: CgroupFiles {
-    /// No file that is read here is longer.
-    private static let limit = 1 << 20
-
     func read(_ path: String) throws(Errno) -> String {
-        let file = Descriptor(open(path, O_RDONLY | O_CLOEXEC))
-        guard file.number >= 0 else { throw Errno(rawValue: errno) }
-        var text: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while text.count < Self.limit {
-            let count = Glibc.read(file.number, &chunk, chunk.count)
-            if count == 0 { break }
-            if count < 0 {
-                guard errno == EINTR else { throw Errno(rawValue: errno) }
-                continue
-            }
-            text += chunk[..<count]
-        }
-        return String(decoding: text, as: UTF8.self)
+        String(decoding: try SmallFile.contents(of: path), as: UTF8.self)
     }
 
-    func write(_ text: String, to path: String) throws(Errno) {
-        let file = Descriptor(open(path, O_WRONLY | O_CLOEXEC))
-        guard file.number >= 0 else { throw Errno(rawValue: errno) }
-        var bytes = Array(text.utf8)
-        // The kernel takes a value in one piece or not at all.
-        guard Glibc.write(file.number, &bytes, bytes.count) == bytes.count else { throw Errno(rawValue: errno) }
-    }
+    func write(_ text: String, to path: String) throws(Errno) { try SmallFile.write(text, to: path) }
 
     func makeDirectory(_ path: String) throws(Errno) {
         guard mkdir(path, 0o755) == 0 else { throw Errno(rawValue: errno) }

@@ -75,9 +75,14 @@ extension CgroupHierarchy {
 
         /// Where a cgroup is, `nil` where the mount does not show it.
         func directory(of path: String) -> String? {
-            if path == root { return point }
-            let prefix = root.hasSuffix("/") ? root : root + "/"
-            if path.hasPrefix(prefix) { return "\(point)/\(path.dropFirst(prefix.utf8.count))" }
+            // By bytes: to the kernel, names that are equal as text may be different.
+            let (bytes, root) = (Array(path.utf8), Array(root.utf8))
+            if bytes == root { return point }
+            let slash = UInt8(ascii: "/")
+            let prefix = root.last == slash ? root : root + [slash]
+            if bytes.starts(with: prefix) {
+                return "\(point)/\(String(decoding: bytes.dropFirst(prefix.count), as: UTF8.self))"
+            }
             // The root of a cgroup namespace: what is mounted from outside of it begins above.
             return path == "/" ? point : nil
         }
@@ -110,9 +115,11 @@ public struct CgroupPath: Sendable, Hashable {
 
     /// Reads a path; `nil` where a component leads elsewhere or can be no name.
     public init?(parsing text: String) {
-        guard !text.isEmpty, text.utf8.count < 4096, !text.utf8.contains(0), !text.contains("\n") else { return nil }
+        guard !text.isEmpty, text.utf8.count < 4096, !text.utf8.contains(0), !text.utf8.contains(0x0A) else {
+            return nil
+        }
         isAbsolute = text.utf8.first == UInt8(ascii: "/")
-        components = text.split(separator: "/").map(String.init)
+        components = text.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
         guard components.allSatisfy({ $0 != "." && $0 != ".." && $0.utf8.count < 256 }) else { return nil }
     }
 }

@@ -61,7 +61,9 @@ public final class CgroupParent: Sendable {
         CgroupName.step(process: getpid(), number: count.add(1, ordering: .relaxed).newValue)
     }
 
-    func error(_ problem: CgroupError.Problem) -> CgroupError { CgroupError(problem, isRoot: isRoot) }
+    func error(_ problem: CgroupError.Problem, isUnified: Bool) -> CgroupError {
+        CgroupError(problem, isRoot: isRoot, isUnified: isUnified)
+    }
 }
 
 /// The names of the cgroups that swbuild makes.
@@ -71,12 +73,18 @@ enum CgroupName {
     static func step(process: Int32, number: Int) -> String { "\(prefix)\(process)-\(number)" }
 
     /// The cgroup of swbuild itself, where it must leave the one that it began in.
-    static func own(process: Int32) -> String { "\(prefix)\(process)-self" }
+    static func own(process: Int32, attempt: Int) -> String {
+        "\(prefix)\(process)-\(ownWord)\(attempt == 0 ? "" : "\(attempt)")"
+    }
+
+    private static let ownWord = "self"
 
     /// Whether a cgroup may be one of these.
     static func isOurs(_ name: String) -> Bool {
         guard name.hasPrefix(prefix) else { return false }
         let parts = name.dropFirst(prefix.count).split(separator: "-", omittingEmptySubsequences: false)
-        return parts.count == 2 && Int32(parts[0]) != nil && (Int(parts[1]) != nil || parts[1] == "self")
+        guard parts.count == 2, Int32(parts[0]) != nil else { return false }
+        let number = parts[1].hasPrefix(ownWord) ? parts[1].dropFirst(ownWord.count) : parts[1]
+        return Int(number) != nil || parts[1] == ownWord
     }
 }

@@ -230,17 +230,34 @@ struct CgroupPreparation {
         }
     }
 
+    /// Another build that cleans up may be faster than the lock on what was made.
+    private static let attempts = 16
+
     /// Moves this process into a cgroup of its own below the one that it is in.
     private mutating func moveAside(in directory: String) throws(CgroupError) {
-        let path = "\(directory)/\(CgroupName.own(process: system.process))"
-        try make(path)
+        for attempt in 0..<Self.attempts {
+            let path = "\(directory)/\(CgroupName.own(process: system.process, attempt: attempt))"
+            try make(path)
+            do throws(Errno) {
+                // Without the lock it is somebody else's, or about to be removed.
+                guard let claim = try files.claim(path) else { continue }
+                try enter(path, claim)
+                return
+            } catch {
+                throw self.error(.refused(directory: path, error))
+            }
+        }
+        throw error(.refused(directory: directory, .resourceBusy))
+    }
+
+    private mutating func enter(_ path: String, _ claim: CgroupClaim) throws(Errno) {
         do throws(Errno) {
-            shelter = try files.claim(path)
             // Zero stands for who writes it.
             try files.write("0", to: "\(path)/cgroup.procs")
+            shelter = claim
         } catch {
             try? files.removeDirectory(path)
-            throw self.error(.refused(directory: path, error))
+            throw error
         }
     }
 

@@ -47,7 +47,7 @@ extension CgroupParent {
     /// Makes the cgroups of a step, with the limits set.
     /// - Throws: ``CgroupError``; nothing is left behind then.
     public func makeStepCgroup() throws(CgroupError) -> StepCgroup {
-        var problem = CgroupError.Problem.notMounted
+        var problem = error(.notMounted, isUnified: true)
         for _ in 0..<Self.attempts {
             let name = nextName()
             var made = Made()
@@ -58,11 +58,15 @@ extension CgroupParent {
                 for directory in made.directories { CgroupRemoval(files: files).remove(directory) }
                 switch error {
                 case .failed(let error): throw error
-                case .taken(let directory): problem = .refused(directory: directory, .fileExists)
+                case .taken(let place):
+                    problem = self.error(
+                        .refused(directory: place.directory, .fileExists),
+                        isUnified: place.isUnified
+                    )
                 }
             }
         }
-        throw error(problem)
+        throw problem
     }
 
     private struct Made {
@@ -73,7 +77,7 @@ extension CgroupParent {
     /// Why a cgroup was not made: for good, or under this name.
     private enum Interruption: Error {
         case failed(CgroupError)
-        case taken(String)
+        case taken(Place)
     }
 
     private func make(_ name: String, in place: Place, _ made: inout Made) throws(Interruption) {
@@ -88,19 +92,22 @@ extension CgroupParent {
             }
         } catch {
             throw error == .fileExists
-                ? Interruption.taken(place.directory)
-                : Interruption.failed(self.error(.refused(directory: place.directory, error)))
+                ? Interruption.taken(place)
+                : Interruption.failed(
+                    self.error(.refused(directory: place.directory, error), isUnified: place.isUnified)
+                )
         }
-        for setting in place.settings { try set(setting, in: directory) }
+        for setting in place.settings { try set(setting, in: directory, isUnified: place.isUnified) }
     }
 
-    private func set(_ setting: CgroupSetting, in directory: String) throws(Interruption) {
+    private func set(_ setting: CgroupSetting, in directory: String, isUnified: Bool) throws(Interruption) {
         let file = "\(directory)/\(setting.file)"
         do throws(Errno) {
             try files.write(setting.value, to: file)
         } catch {
             if setting.isOptional, error == .noSuchFileOrDirectory { return }
-            throw Interruption.failed(self.error(.setting(setting.limit, value: setting.value, file: file, error)))
+            let problem = CgroupError.Problem.setting(setting.limit, value: setting.value, file: file, error)
+            throw Interruption.failed(self.error(problem, isUnified: isUnified))
         }
     }
 }

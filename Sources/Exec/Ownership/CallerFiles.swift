@@ -30,6 +30,30 @@ struct CallerFiles {
 
     /// The file at a path that counts from a directory of the thread (`AT_FDCWD` for its working directory).
     func file(_ path: [UInt8], from directory: CInt, followsLast: Bool) throws(Errno) -> Descriptor {
+        do throws(Errno) {
+            return try find(path, from: directory, followsLast: followsLast)
+        } catch {
+            // The names by which a process calls its own descriptors mean nothing here.
+            guard followsLast, error == .noSuchFileOrDirectory, let number = Self.ownDescriptor(path) else {
+                throw error
+            }
+            return try file(number)
+        }
+    }
+
+    /// The descriptor that a path names in whichever process uses it: proc(5), "/proc/self", and the links in `/dev`.
+    static func ownDescriptor(_ path: [UInt8]) -> CInt? {
+        let text = String(decoding: path, as: UTF8.self)
+        let streams = ["/dev/stdin", "/dev/stdout", "/dev/stderr"]
+        if let number = streams.firstIndex(of: text) { return CInt(number) }
+        for directory in ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"] where text.hasPrefix(directory) {
+            let digits = text.dropFirst(directory.count)
+            return digits.utf8.allSatisfy { (0x30...0x39).contains($0) } ? CInt(digits) : nil
+        }
+        return nil
+    }
+
+    private func find(_ path: [UInt8], from directory: CInt, followsLast: Bool) throws(Errno) -> Descriptor {
         guard !path.isEmpty else { throw .noSuchFileOrDirectory }
         let flags = O_PATH | O_CLOEXEC | (followsLast ? 0 : O_NOFOLLOW)
         let root = try open("/proc/\(thread)/root", O_PATH | O_DIRECTORY)

@@ -74,7 +74,7 @@ struct CallChannel: ~Copyable {
 
     init() throws(Errno) {
         var ends: [CInt] = [-1, -1]
-        let failure = swb_notify_channel(&ends)
+        let failure = swb_socket_pair(&ends)
         guard failure == 0 else { throw Errno(rawValue: failure) }
         let first = Descriptor(ends[0])
         let second = Descriptor(ends[1])

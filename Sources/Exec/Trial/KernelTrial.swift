@@ -31,13 +31,14 @@ public enum KernelTrial {
     /// `directory` is empty, and is filled with what the overlay is made of.
     public static func namespaces(inUserNamespace: Bool, directory: String) -> Namespaces {
         let arena = Arena()
-        let places = ["lower", "upper", "work", "scratch"].map { "\(directory)/\($0)" }
-        guard places.allSatisfy({ mkdir($0, 0o700) == 0 }) else { return Namespaces() }
+        let places = ["lower", "upper", "work", "scratch"]
+        guard places.allSatisfy({ mkdir("\(directory)/\($0)", 0o700) == 0 }) else { return Namespaces() }
         let names = places.map { UnsafePointer(arena.string($0)) }
         var probe = swb_probe(
             own_users: inUserNamespace ? 1 : 0,
             uid: geteuid(),
             gid: getegid(),
+            directory: arena.string(directory),
             lower: names[0],
             upper: names[1],
             work: names[2],

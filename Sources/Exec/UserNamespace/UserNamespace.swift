@@ -59,6 +59,13 @@ public enum UserNamespace {
         return maps
     }
 
+    /// Where newuidmap or newgidmap is: in the directories of a search path, or else where systems have it, since the
+    /// search path of a service may be anything.
+    public static func program(_ name: String, searchPath: String) -> String? {
+        (searchPath.split(separator: ":").map(String.init) + ["/usr/bin", "/bin"])
+            .filter { $0.hasPrefix("/") }.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
     private static func lent(
         _ file: String,
         to user: Account,
@@ -94,7 +101,8 @@ private final class MapProgram {
     init(_ name: String, process: pid_t, map: [IDMaps.Range]) throws(UserNamespaceError) {
         self.name = name
         words = Descriptor(swb_memory_file(name))
-        guard let path = Self.find(name) else { throw .programMissing(name) }
+        let searchPath = getenv("PATH").map { String(cString: $0) } ?? ""
+        guard let path = UserNamespace.program(name, searchPath: searchPath) else { throw .programMissing(name) }
         let numbers = map.flatMap { ["\($0.inside)", "\($0.outside)", "\($0.count)"] }
         let failure = Self.spawn(path, [name, "\(process)"] + numbers, output: words.number, &self.process)
         guard failure == 0 else { throw .programFailed(name, Errno(rawValue: failure)) }
@@ -117,13 +125,6 @@ private final class MapProgram {
 
     deinit {
         if process > 0 { waitpid(process, nil, 0) }
-    }
-
-    /// On the PATH, or else where systems have it: the PATH of a service may be anything.
-    private static func find(_ name: String) -> String? {
-        let path = getenv("PATH").map { String(cString: $0) } ?? ""
-        return (path.split(separator: ":").map(String.init) + ["/usr/bin", "/bin"])
-            .filter { $0.hasPrefix("/") }.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
     private static func spawn(_ path: String, _ words: [String], output: CInt, _ process: inout pid_t) -> CInt {

@@ -1,19 +1,18 @@
 import CISAL
 import CZstd
 import OCI
-import SystemPackage
 
 /// Where compressed bytes come from: a blob's file, read from its start, hashed on the way.
 final class BlobInput {
-    private let file: OwnedDescriptorView
+    private let file: BlobFile
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
     private var hasher = Digest.Hasher()
     private(set) var size: Int64 = 0
     /// What was read and not used yet.
     var pending: UnsafeRawBufferPointer
 
-    init(_ blob: FileDescriptor) {
-        file = OwnedDescriptorView(blob)
+    init(_ blob: BlobFile) {
+        file = blob
         pending = UnsafeRawBufferPointer(rebasing: buffer[..<0])
     }
 
@@ -43,23 +42,6 @@ final class BlobInput {
     }
 }
 
-/// Reads somebody else's descriptor at offsets.
-private struct OwnedDescriptorView {
-    private let blob: FileDescriptor
-
-    init(_ blob: FileDescriptor) {
-        self.blob = blob
-    }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LayerError) -> Int {
-        do {
-            return try blob.read(fromAbsoluteOffset: offset, into: buffer)
-        } catch {
-            throw LayerError(.blob(operation: "read", errno: error as? Errno ?? .ioError))
-        }
-    }
-}
-
 /// Decompresses a blob: what it is compressed with is seen at its first bytes.
 final class BlobDecoder {
     /// What the blob is compressed with.
@@ -67,7 +49,7 @@ final class BlobDecoder {
     private let input: BlobInput
     private let codec: any Decoder
 
-    init(_ blob: FileDescriptor) throws(LayerError) {
+    init(_ blob: BlobFile) throws(LayerError) {
         input = BlobInput(blob)
         guard try input.fill() else { throw LayerError(.truncated) }
         compression = Self.compression(startingWith: input.pending)
@@ -96,7 +78,7 @@ final class BlobDecoder {
     }
 
     /// Source: RFC 1952, section 2.3.1; RFC 8878, sections 3.1.1 and 3.1.2.
-    private static func compression(startingWith bytes: UnsafeRawBufferPointer) -> BlobCompression {
+    static func compression(startingWith bytes: UnsafeRawBufferPointer) -> BlobCompression {
         if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
         if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) { return .zstd }
         // A skippable frame, as seekable zstd begins with.

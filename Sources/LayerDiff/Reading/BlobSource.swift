@@ -33,8 +33,12 @@ final class BlobSource: TarSource {
 
     private let mode: Mode
 
-    init(_ blob: FileDescriptor, limits: LayerLimits) throws(LayerError) {
-        if try Self.size(of: blob) < Self.smallBlob {
+    convenience init(_ blob: FileDescriptor, limits: LayerLimits) throws(LayerError) {
+        try self.init(.complete(blob), limits: limits)
+    }
+
+    init(_ blob: BlobFile, limits: LayerLimits) throws(LayerError) {
+        if try blob.size() < Self.smallBlob {
             mode = .here(try HereSource(blob, limits: limits))
         } else {
             mode = .threads(try Self.start(blob, limits))
@@ -67,15 +71,7 @@ final class BlobSource: TarSource {
         }
     }
 
-    private static func size(of blob: FileDescriptor) throws(LayerError) -> Int64 {
-        switch FileStatus.read(blob.rawValue, "") {
-        case .success(let status): return status.size
-        case .failure(let failure):
-            throw LayerError(.blob(operation: "examine", errno: Errno(rawValue: CInt(-failure.value))))
-        }
-    }
-
-    private static func start(_ blob: FileDescriptor, _ limits: LayerLimits) throws(LayerError) -> ThreadedSource {
+    private static func start(_ blob: BlobFile, _ limits: LayerLimits) throws(LayerError) -> ThreadedSource {
         let ring = ChunkRing(chunks: chunks, readers: 2)
         let decoder = try WorkerThread<Result<(EncodedBlob, BlobCompression, Int64), LayerError>> {
             do throws(LayerError) {
@@ -101,7 +97,7 @@ final class BlobSource: TarSource {
     }
 
     private static func decode(
-        _ blob: FileDescriptor,
+        _ blob: BlobFile,
         _ limits: LayerLimits,
         into ring: ChunkRing
     ) throws(LayerError) -> (EncodedBlob, BlobCompression, Int64) {
@@ -128,7 +124,7 @@ private final class HereSource {
     private var hasher = Digest.Hasher()
     private var size: Int64 = 0
 
-    init(_ blob: FileDescriptor, limits: LayerLimits) throws(LayerError) {
+    init(_ blob: BlobFile, limits: LayerLimits) throws(LayerError) {
         decoder = try BlobDecoder(blob)
         self.limits = limits
     }

@@ -40,7 +40,9 @@ public struct ApplyOptions: Sendable {
     public var form: Form
     /// The layers below: asked for the attributes of directories that the layer does not list, and for the files that
     /// its hard links lead to.
-    public var lower: LayerStack?
+    ///
+    /// Called when they are first needed, and often then; they may not be there before.
+    public var lower: @Sendable () -> LayerStack?
     /// How much the layer may ask for.
     public var limits: LayerLimits
     /// What becomes of device nodes.
@@ -53,7 +55,7 @@ public struct ApplyOptions: Sendable {
     /// Collects the options; without more, there is nothing below and devices are refused.
     public init(
         form: Form,
-        lower: LayerStack? = nil,
+        lower: @escaping @Sendable () -> LayerStack? = { nil },
         limits: LayerLimits = LayerLimits(),
         devices: DevicePolicy = .refused,
         marksOwners: Bool = false
@@ -78,7 +80,24 @@ public enum LayerReader {
         to directory: Directory,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        let source = try BlobSource(blob, limits: options.limits)
+        try apply(BlobSource(blob, limits: options.limits), to: directory, options: options)
+    }
+
+    /// Unpacks a layer while its blob is still coming.
+    /// - Throws: ``LayerError`` as for a complete one, or when the rest of it does not come.
+    public static func apply(
+        _ blob: GrowingBlob,
+        to directory: Directory,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
+        try apply(BlobSource(.growing(blob), limits: options.limits), to: directory, options: options)
+    }
+
+    private static func apply(
+        _ source: BlobSource,
+        to directory: Directory,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
         let unpacker = LayerUnpacker(directory, options: options)
         try forEachMember(of: source) { (member, reader) throws(LayerError) in
             switch member {
@@ -98,7 +117,19 @@ public enum LayerReader {
         _ blob: FileDescriptor,
         limits: LayerLimits = LayerLimits()
     ) throws(LayerError) -> ReadLayer {
-        let source = try BlobSource(blob, limits: limits)
+        try index(BlobSource(blob, limits: limits), limits)
+    }
+
+    /// Reads a layer while its blob is still coming, and unpacks nothing.
+    /// - Throws: ``LayerError`` as for a complete one, or when the rest of it does not come.
+    public static func index(
+        _ blob: GrowingBlob,
+        limits: LayerLimits = LayerLimits()
+    ) throws(LayerError) -> ReadLayer {
+        try index(BlobSource(.growing(blob), limits: limits), limits)
+    }
+
+    private static func index(_ source: BlobSource, _ limits: LayerLimits) throws(LayerError) -> ReadLayer {
         var record = LayerRecord(limits: limits)
         try forEachMember(of: source) { (member, _) throws(LayerError) in
             switch member {
@@ -109,6 +140,15 @@ public enum LayerReader {
             }
         }
         return ReadLayer(try source.finish(), index: record.index())
+    }
+
+    /// How a blob is compressed, by its first bytes, whatever its media type says.
+    /// - Throws: ``FileError`` when it cannot be read.
+    public static func compression(of blob: OwnedDescriptor) throws(FileError) -> BlobCompression {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 4)
+        defer { buffer.deallocate() }
+        let count = try blob.read(into: buffer, at: 0)
+        return BlobDecoder.compression(startingWith: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
 
     /// Calls `body` with every member of the tar; within it, the member's content can be read.

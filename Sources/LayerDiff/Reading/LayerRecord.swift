@@ -19,7 +19,7 @@ struct LayerRecord {
     }
 
     private let limits: LayerLimits
-    private let lower: LayerStack?
+    private let lower: () -> LayerStack?
     private var nodes = PathLedger<Node>()
     /// Directories that are not listed (yet), but something beneath them is.
     private var implied = Set<ContainerPath>()
@@ -28,7 +28,7 @@ struct LayerRecord {
     private var textBytes = 0
     private var checkedParent: ContainerPath?
 
-    init(limits: LayerLimits, lower: LayerStack? = nil) {
+    init(limits: LayerLimits, lower: @escaping () -> LayerStack? = { nil }) {
         self.limits = limits
         self.lower = lower
     }
@@ -143,7 +143,7 @@ struct LayerRecord {
 
     /// What a directory that is not listed looks like: as the layers below have it.
     func impliedDirectory(_ path: ContainerPath) -> TreeEntry {
-        guard var below = lower?.lookup(path)?.entry, below.isDirectory else { return .impliedDirectory(path) }
+        guard var below = lower()?.lookup(path)?.entry, below.isDirectory else { return .impliedDirectory(path) }
         below.kind = .directory(opaque: false)
         return below
     }

@@ -143,7 +143,7 @@ final class LayerUnpacker {
             let isLinked = try wrapped { () throws(FileError) in try nodes.link(spot, to: target) }
             if isLinked { return }
         }
-        guard let lower = options.lower, let found = lower.lookup(target), !found.entry.isDirectory else {
+        guard let lower = options.lower(), let found = lower.lookup(target), !found.entry.isDirectory else {
             let why = "it is a hard link to \(target), which does not exist"
             throw LayerError(.hostileEntry(name: spot.path.description, why: why))
         }

@@ -27,21 +27,32 @@ public enum TreeWriter {
         devices: DevicePolicy = .made,
         marksOwners: Bool = false
     ) throws(LayerError) {
-        let name = "\(directory)/.swbuild-\(UInt64.random(in: 0...UInt64.max))"
-        let raw = open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        let target = try LayerError.wrapping { () throws(FileError) in try Directory(path: directory) }
+        try write(entries, to: target, devices: devices, marksOwners: marksOwners)
+    }
+
+    /// The same in an empty directory that is open: whatever its name stands for by now, nothing is made elsewhere.
+    /// - Throws: ``LayerError`` when a content cannot be read or something cannot be made.
+    public static func write(
+        _ entries: [LayerEntry],
+        to target: Directory,
+        devices: DevicePolicy = .made,
+        marksOwners: Bool = false
+    ) throws(LayerError) {
+        let name = ".swbuild-\(UInt64.random(in: 0...UInt64.max))"
+        let raw = openat(target.rawDescriptor, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         guard raw >= 0 else {
             throw LayerError(
-                .file(FileError(operation: "create a file in", path: directory, errno: Errno(rawValue: errno)))
+                .file(FileError(operation: "create a file in", path: target.place, errno: Errno(rawValue: errno)))
             )
         }
-        unlink(name)
-        let tar = OwnedDescriptor(owning: raw, path: directory)
+        unlinkat(target.rawDescriptor, name, 0)
+        let tar = OwnedDescriptor(owning: raw, path: target.place)
         try withExtendedLifetime(tar) { () throws(LayerError) in
             let sorted = entries.sorted { $0.entry.path < $1.entry.path }
             let options = LayerOptions(compression: .none)
             _ = try LayerWriter.begin(sorted, blob: tar.fileDescriptor, options: options).finish()
             lseek(raw, 0, SEEK_SET)
-            let target = try LayerError.wrapping { () throws(FileError) in try Directory(path: directory) }
             _ = try LayerReader.apply(
                 tar.fileDescriptor,
                 to: target,

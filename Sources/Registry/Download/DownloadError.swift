@@ -18,14 +18,22 @@ public enum DownloadError: Error, Sendable, Hashable {
     case stalled(url: String, reason: String)
     /// The connection broke in the middle.
     case interrupted(url: String, reason: String)
+    /// Nobody listens there, or it cannot be reached.
+    case notConnected(url: String, reason: String)
+    /// The server does not speak TLS as this side does, or at all.
+    case noTLS(url: String, reason: String)
+    /// This side's own certificate, or its key, cannot be used.
+    case badClientCertificate(url: String, reason: String)
     /// The server's certificate is not trusted.
     case untrusted(url: String, reason: String)
     /// The host's name, or the proxy's, is unknown.
     case unknownHost(url: String, reason: String)
-    /// The transfer failed for another reason: nobody listens there, say.
+    /// The transfer failed for another reason.
     case failed(url: String, reason: String)
     /// What arrived could not be written to the file.
     case unwritable(url: String, errno: CInt)
+    /// What was to be sent could not be read from its file.
+    case unreadable(url: String, errno: CInt)
     /// The task was cancelled.
     case cancelled(url: String)
 }
@@ -55,10 +63,13 @@ extension DownloadError: CustomStringConvertible {
                 + "name your own authority's certificate in SSL_CERT_FILE if that is what signed it"
         case .unknownHost(let url, let reason):
             "cannot download \(url): \(reason); check the name and the network"
-        case .failed(let url, let reason):
+        case .failed(let url, let reason), .notConnected(let url, let reason), .noTLS(let url, let reason),
+            .badClientCertificate(let url, let reason):
             "cannot download \(url): \(reason)"
         case .unwritable(let url, let errno):
             "cannot write what was downloaded from \(url): \(errorText(errno))"
+        case .unreadable(let url, let errno):
+            "cannot read what is to be sent to \(url): \(errorText(errno))"
         case .cancelled(let url):
             "the download of \(url) was cancelled"
         }
@@ -69,7 +80,7 @@ extension DownloadError: CustomStringConvertible {
         switch self {
         case .interrupted, .stalled: true
         case .unsupportedURL, .missingLibrary, .status, .tooManyRedirects, .refusedRedirect, .tooLarge, .untrusted,
-            .unknownHost, .failed, .unwritable, .cancelled:
+            .unknownHost, .failed, .unwritable, .cancelled, .notConnected, .noTLS, .badClientCertificate, .unreadable:
             false
         }
     }

@@ -17,10 +17,18 @@ public struct HTTPField: Sendable, Hashable {
     }
 }
 
-/// A request to get what a URL names.
+/// A request over HTTP: one to get what a URL names, unless told otherwise.
 public struct HTTPRequest: Sendable {
     /// An `http://` or `https://` URL; a user and password in it go to its own host only.
     public var url: String
+    /// What to do with what the URL names.
+    var method = HTTPMethod.get
+    /// What is sent along.
+    var body: HTTPBody?
+    /// Whom to trust, and what to show of oneself.
+    var trust = TLSTrust()
+    /// The proxies of the environment are not for this request.
+    var ignoresProxies = false
     /// Further fields of the head; one that would break out of its line is left out.
     public var fields: [HTTPField]
     /// What the exchange may cost.
@@ -40,6 +48,35 @@ public struct HTTPRequest: Sendable {
         self.limits = limits
         self.isCancelled = isCancelled
     }
+}
+
+/// What a request asks for.
+enum HTTPMethod: String, Sendable, Hashable {
+    case get = "GET"
+    case head = "HEAD"
+    case put = "PUT"
+    case post = "POST"
+    case patch = "PATCH"
+    case delete = "DELETE"
+}
+
+/// What a request sends along.
+enum HTTPBody: Sendable {
+    case bytes([UInt8])
+    /// A part of an open file, read by position.
+    case file(CInt, offset: Int64, size: Int64)
+}
+
+/// Which servers are trusted, and what is shown to them.
+struct TLSTrust: Sendable, Hashable {
+    /// A file of certificates to trust in place of the system's.
+    var authorities: String?
+    /// A file with this side's certificate.
+    var clientCertificate: String?
+    /// A file with the key to it.
+    var clientKey: String?
+    /// Takes any certificate.
+    var isUnverified = false
 }
 
 /// The head of a response: what the last server of all redirects said.

@@ -16,6 +16,7 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var source: BuildSourceOptions
     @OptionGroup var result: BuildResultOptions
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var trust: BuildFileTrustOptions
     @OptionGroup var limits: BuildLimitOptions
     @OptionGroup var call: CallOptions
 
@@ -25,8 +26,8 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Runs the steps of a stage, whatever the cache has.")
     var noCacheFilter: [String] = []
 
-    @Flag(name: .long, help: "Looks for newer base images (there is no registry support yet: has no effect).")
-    var pull = false
+    @OptionGroup var registries: RegistryOptions
+    @OptionGroup var pulls: BuildPullOptions
 
     @Option(name: .shortAndLong, help: "How many steps run at the same time (default: the number of processors).")
     var jobs: Int?
@@ -66,12 +67,16 @@ struct BuildCommand: AsyncParsableCommand {
             let store = try global.openStore()
             if let reason = Startup.shortfall { reporter.sink.emit(.note(Self.oneIDNote(reason))) }
             let cancellation = Cancellation()
+            // Before anything is started that an interrupt must end.
+            Signals.cancelOnInterrupt(cancellation)
             try request.runSecretCommands(cancellation)
             let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
             let loader = source.inputLoader(remotes: remotes)
             if let origin = loader.origin {
-                Signals.cancelOnInterrupt(cancellation)
                 reporter.sink.emit(.note("fetching the build context \(origin)"))
+            } else {
+                // Reading files, or what somebody types, cannot be cancelled.
+                Signals.cancelOnInterrupt(nil)
             }
             let inputs = try trace.loadingInputs { try loader.load() }
             defer { inputs.discard() }
@@ -89,6 +94,7 @@ struct BuildCommand: AsyncParsableCommand {
             )
             let built = try await builder.build(request)
             reporter.finish()
+            try pulls.write(built.sources)
             try result.write(built, quiet: quiet)
             reporter.reportFindings()
             return 0
@@ -117,7 +123,9 @@ struct BuildCommand: AsyncParsableCommand {
         try source.fill(&request, in: Console.workingDirectory)
         try result.fill(&request, in: Console.workingDirectory)
         try sandbox.fill(&request, in: Console.workingDirectory)
+        try trust.fill(&request, in: Console.workingDirectory)
         try limits.fill(&request)
+        try pulls.fill(&request, registries)
         if noCache {
             request.cachePolicy = .ignore
         } else if !noCacheFilter.isEmpty {

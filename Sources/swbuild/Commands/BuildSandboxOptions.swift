@@ -1,7 +1,7 @@
 import ArgumentParser
 import Builder
 
-/// What RUN steps are given, and what is taken from them.
+/// What RUN steps, and containers of `run`, are given, and what is taken from them.
 struct BuildSandboxOptions: ParsableArguments {
     @Option(name: .long, help: "The network of RUN steps: default, none or host.")
     var network = "default"
@@ -27,18 +27,6 @@ struct BuildSandboxOptions: ParsableArguments {
     )
     var securityOpt: [String] = []
 
-    @Option(name: .long, help: "What the build file may ask for: network.host or security.insecure.")
-    var allow: [String] = []
-
-    @Option(
-        name: .long,
-        help: "A program that runs the RUN steps in place of swbuild's own sandbox: runc, crun, or a path."
-    )
-    var runtime: String?
-
-    @Flag(name: .long, help: "Builds without looking for the values of secrets and ssh keys in the image.")
-    var noLeakCheck = false
-
     @Option(name: .long, help: "A device node of the host that RUN steps are given: HOSTPATH[:PATH].")
     var device: [String] = []
 
@@ -57,11 +45,5 @@ struct BuildSandboxOptions: ParsableArguments {
         try request.sandbox.setCapabilities(add: capAdd, drop: capDrop)
         for option in securityOpt { try request.sandbox.addSecurityOption(option, in: directory) }
         request.sandbox.devices = try device.map { try HostDevice(parsing: $0, in: directory) }
-        request.checksLeaks = !noLeakCheck
-        for entitlement in allow { try request.sandbox.allow(entitlement) }
-        if let runtime {
-            let path = Console.environment("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"
-            request.sandbox.runtime = try ContainerRuntime(parsing: runtime, in: directory, searchPath: path)
-        }
     }
 }

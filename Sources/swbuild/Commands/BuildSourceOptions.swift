@@ -26,7 +26,7 @@ struct BuildSourceOptions: ParsableArguments {
     @Option(
         name: .long,
         help:
-            "A further context: NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY:TAG or NAME=docker-image://IMAGE."
+            "A further context: NAME=DIRECTORY, NAME=URL, NAME=oci-layout://DIRECTORY:TAG, NAME=oci-archive:FILE, NAME=docker-archive:FILE or NAME=docker-image://IMAGE."
     )
     var buildContext: [String] = []
 

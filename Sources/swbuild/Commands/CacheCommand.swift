@@ -1,6 +1,5 @@
 import ArgumentParser
 import Builder
-import Glibc
 import OCI
 import Store
 
@@ -63,30 +62,9 @@ struct CacheImportCommand: AsyncParsableCommand {
             let store = try global.openStore()
             let work = try store.makeWorkDirectory()
             let path = file == "-" ? work.unique("input") : absolute(file, in: Console.workingDirectory)
-            if file == "-" { try Self.spool(to: path) }
+            if file == "-" { try InputFile.spool(to: path) }
             let mounts = try withExtendedLifetime(work) { try store.importCacheMounts(from: path) }
             for mount in mounts { Console.note("imported \(mount.id), \(Table.size(mount.bytes))") }
-        }
-    }
-
-    /// What an archive may take, as of any layer.
-    private static let limit: Int64 = 256 << 30
-
-    /// Standard input as a file, since an archive is read twice: once for its compression.
-    private static func spool(to path: String) throws {
-        let raw = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard raw >= 0 else { throw HostFileError("create", path, code: errno) }
-        defer { close(raw) }
-        var chunk = [UInt8](repeating: 0, count: 256 << 10)
-        var left = limit
-        while true {
-            let count = read(0, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw HostFileError("read", "standard input", code: errno) }
-            if count == 0 { return }
-            left -= Int64(count)
-            guard left >= 0 else { throw HostFileError("read", "standard input", code: EFBIG) }
-            try HostFile.write(chunk[..<count], descriptor: raw, named: path)
         }
     }
 }

@@ -43,15 +43,18 @@ struct PruneCommand: AsyncParsableCommand {
                 return Int64(size)
             }
             let store = try global.openStore()
-            let age = filters.age ?? Int64(keepHours) * 3600
+            // An age that was asked for holds with --all as well.
+            let kept = filters.age ?? (all ? nil : Int64(keepHours) * 3600)
             var freed: Int64 = 0
             if filters.takesMounts {
-                let since = all ? nil : Int64(time(nil)) - age
-                freed += try store.pruneCacheMounts(
-                    CacheMountSelection(ids: filters.ids, unusedSince: since, mostBytes: all ? nil : space)
+                let selection = CacheMountSelection(
+                    ids: filters.ids,
+                    unusedSince: kept.map { Int64(time(nil)) - $0 },
+                    mostBytes: kept == nil ? nil : space
                 )
+                freed += try store.pruneCacheMounts(selection)
             }
-            if filters.takesRest { freed += try store.prune(keepingSeconds: all ? nil : age) }
+            if filters.takesRest { freed += try store.prune(keepingSeconds: kept) }
             try Console.print("freed \(Table.size(freed))")
         }
     }
@@ -84,6 +87,13 @@ struct PruneFilters {
                 age = seconds
             default: throw failure("type=exec.cachemount, type=regular, id=ID or until=AGE")
             }
+        }
+        guard takesMounts || takesRest else {
+            throw MalformedOption(
+                option: "--filter",
+                value: texts.joined(separator: " --filter "),
+                expected: "filters that something matches: cache mounts are not type=regular"
+            )
         }
     }
 

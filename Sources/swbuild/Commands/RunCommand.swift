@@ -45,13 +45,6 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Runs it, and gives the exit status.
     private func start() async throws -> Int32 {
-        guard sandbox.runtime == nil else {
-            throw MalformedOption(
-                option: "--runtime",
-                value: sandbox.runtime ?? "",
-                expected: "no such option: 'swbuild bundle' writes what another runtime runs"
-            )
-        }
         let directory = Console.workingDirectory
         var request = BuildRequest()
         try sandbox.fill(&request, in: directory)

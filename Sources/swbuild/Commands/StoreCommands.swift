@@ -21,7 +21,8 @@ struct ImagesCommand: AsyncParsableCommand {
             let rows = images.map { image in
                 [
                     image.name ?? "<none>", String(image.descriptor.digest.hex.prefix(12)),
-                    image.descriptor.platform?.description ?? "-", image.created ?? "-", Table.size(image.size),
+                    image.platforms.isEmpty ? "-" : image.platforms.map(\.description).joined(separator: ","),
+                    image.created ?? "-", Table.size(image.size),
                 ]
             }
             try Console.print(Table.text(header: ["NAME", "DIGEST", "PLATFORM", "CREATED", "SIZE"], rows: rows))
@@ -43,11 +44,12 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let found = try StoredImages(store: global.openStore()).find(image)
-            let document = JSONValue.object([
+            var document: [String: JSONValue] = [
                 "name": found.name.map(JSONValue.string) ?? .null, "descriptor": found.descriptor.json,
                 "manifest": found.manifest.json, "config": found.config.json,
-            ])
-            try Console.print(document.prettyPrinted())
+            ]
+            if let index = found.index { document["index"] = index.json }
+            try Console.print(JSONValue.object(document).prettyPrinted())
         }
     }
 }
@@ -95,7 +97,7 @@ struct RemoveCommand: AsyncParsableCommand {
         try await reporting {
             let stored = StoredImages(store: try global.openStore())
             for image in images {
-                try stored.remove(try stored.find(image), named: image)
+                try stored.remove(image)
                 try Console.print(image)
             }
         }

@@ -25,6 +25,11 @@ final class JSONProgress: ProgressSink {
                     "notes": .strings(warning.notes),
                 ]
             case .times(let times): times.json.merging(["event": .string("times")]) { first, _ in first }
+            case .status(let step, let text):
+                [
+                    "event": .string("status"), "step": step.map { JSONValue.integer(Int64($0 + 1)) } ?? .null,
+                    "text": .string(text),
+                ]
             case .note(let text): ["event": .string("note"), "text": .string(text)]
             }
         guard let line = try? JSONValue.object(members).encoded() else { return }

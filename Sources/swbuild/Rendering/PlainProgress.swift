@@ -18,6 +18,7 @@ final class PlainProgress: ProgressSink {
         case .failed(let step, _): Console.note("#\(step + 1) ERROR")
         // Shown together at the end.
         case .finding: break
+        case .status: break
         case .warning(let warning): Console.note(Self.line(of: warning))
         case .note(let text): Console.note(text)
         case .times(let times):

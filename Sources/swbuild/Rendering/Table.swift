@@ -1,3 +1,5 @@
+import Builder
+
 /// Tables of text for a reader.
 enum Table {
     /// Columns padded to their widest value; the last one is not.
@@ -13,16 +15,5 @@ enum Table {
     }
 
     /// Bytes in a unit that people read: powers of 1000.
-    static func size(_ bytes: Int64) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var value = Double(bytes)
-        var unit = 0
-        while value >= 999.5, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        if unit == 0 || value >= 99.95 { return "\(Int(value.rounded())) \(units[unit])" }
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
-    }
+    static func size(_ bytes: Int64) -> String { ByteCount.text(bytes) }
 }

@@ -9,6 +9,8 @@ final class TerminalProgress: ProgressSink {
         var reasons: [Int: String] = [:]
         var running: [Int] = []
         var lastOutput = ""
+        /// How far something is that belongs to no step.
+        var status: String?
         var isStatusShown = false
     }
 
@@ -29,7 +31,11 @@ final class TerminalProgress: ProgressSink {
                 Self.finish(step, with: " => \(state.names[step] ?? "")  ERROR", &state)
             case .finding, .times: break
             case .warning(let warning): Self.print(PlainProgress.line(of: warning), &state)
-            case .note(let text): Self.print(text, &state)
+            case .status(nil, let text): state.status = text
+            case .status(_, let text): state.lastOutput = text
+            case .note(let text):
+                state.status = nil
+                Self.print(text, &state)
             }
             Self.showStatus(&state)
         }
@@ -60,9 +66,12 @@ final class TerminalProgress: ProgressSink {
 
     private static func showStatus(_ state: inout State) {
         clear(&state)
-        guard let step = state.running.first else { return }
-        let more = state.running.count > 1 ? " (and \(state.running.count - 1) more)" : ""
-        let text = "    \(state.names[step] ?? "")\(more) \(state.lastOutput)"
+        var text = state.status.map { "    \($0)" }
+        if let step = state.running.first {
+            let more = state.running.count > 1 ? " (and \(state.running.count - 1) more)" : ""
+            text = "    \(state.names[step] ?? "")\(more) \(state.lastOutput)"
+        }
+        guard let text else { return }
         let plain = text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) }
         Console.write(String(String.UnicodeScalarView(plain.prefix(max(20, width - 1)))), to: 2)
         state.isStatusShown = true

@@ -71,6 +71,19 @@ import Testing
         #expect(error?.description.hasPrefix("--secret") == true)
     }
 
+    /// It may have a password among its arguments.
+    @Test(arguments: ["id=a,src=f,cmd=pass geheim", "cmd=pass geheim", "id=a,CMD='geheim", "id=a,cmd=x \"geheim"])
+    func malformedSecretsDoNotShowTheirCommand(text: String) {
+        let error = #expect(throws: MalformedOption.self) { try Secret(parsing: text, in: "/work") }
+        #expect(error?.description.contains("geheim") == false)
+        #expect(error?.description.contains("cmd=…") == true)
+    }
+
+    @Test(arguments: [
+        ("a/b", "a/b"), ("/a/", "/a"), ("a//", "a"), ("/", "/"), ("//", "/"), ("", ""), ("a/\u{301}", "a/\u{301}"),
+    ])
+    func slashesAtTheEnd(path: String, expected: String) { #expect(path.withoutSlashesAtEnd == expected) }
+
     @Test(
         arguments: [
             ("out", .oci(tar: false), "/work/out", .gzip), ("-", .tar, "-", .gzip),

@@ -28,6 +28,7 @@ final class FakeImages: ImageSource {
             case .directory(let path): path
             case .git(let reference): reference.shown
             case .archive(let url): url
+            case .imageArchive(let path, _, let name): "\(path):\(name ?? "-")"
             }
         asked.withLock { $0.append(name) }
         let scratch = try self.scratch.get()

@@ -2,6 +2,7 @@
 import glob
 import os
 import pathlib
+import subprocess
 import time
 
 
@@ -16,6 +17,14 @@ def processes_with(marker: str) -> list[int]:
         if marker.encode() in command and int(path.split("/")[2]) != os.getpid():
             found.append(int(path.split("/")[2]))
     return found
+
+
+def unmount_below(directory: pathlib.Path) -> None:
+    """Takes away what other tools have mounted below `directory`, the last first."""
+    lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    for place in reversed([line.split()[4] for line in lines]):
+        if place.startswith(f"{directory}/"):
+            subprocess.run(["umount", "--lazy", place], check=False)
 
 
 def mounts_below(directory: pathlib.Path) -> list[str]:

@@ -17,7 +17,7 @@ struct StoredLayer {
         let target = try scratch.directory(directory)
         let options = ApplyOptions(
             form: .overlay(attributePrefix: "trusted.overlay."),
-            lower: lower,
+            lower: { lower },
             devices: .made
         )
         let read = try reading { try LayerReader.apply($0, to: target, options: options) }

@@ -4,10 +4,11 @@ extension Secret {
     /// `cmd` is the last field, and takes all that is left with its commas.
     /// - Throws: ``MalformedOption``.
     public init(parsing text: String, in directory: String) throws(MalformedOption) {
-        func failure(_ expected: String) -> MalformedOption {
-            MalformedOption(option: "--secret", value: text, expected: expected)
-        }
         let (head, command) = Self.takeCommand(text)
+        func failure(_ expected: String) -> MalformedOption {
+            // A command may have a password among its arguments.
+            MalformedOption(option: "--secret", value: command == nil ? text : head + "cmd=…", expected: expected)
+        }
         var fields = OptionFields(head)
         let type = fields.take("type")
         let file = fields.take("src", "source")
@@ -40,13 +41,14 @@ extension Secret {
 
     private static func takeCommand(_ text: String) -> (head: String, command: String?) {
         let bytes = Array(text.utf8)
-        let mark = Array("cmd=".utf8)
+        let mark = "cmd="
         var start = 0
         while start < bytes.count {
-            if bytes[start...].starts(with: mark) {
+            // As with all fields, in letters of any case.
+            if String(decoding: bytes[start...].prefix(mark.utf8.count), as: UTF8.self).lowercased() == mark {
                 return (
                     String(decoding: bytes[..<start], as: UTF8.self),
-                    String(decoding: bytes[(start + mark.count)...], as: UTF8.self)
+                    String(decoding: bytes[(start + mark.utf8.count)...], as: UTF8.self)
                 )
             }
             guard let comma = bytes[start...].firstIndex(of: UInt8(ascii: ",")) else { break }

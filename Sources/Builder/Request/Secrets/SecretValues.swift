@@ -27,7 +27,8 @@ enum SecretValues {
                     expected: "the variable \(name) to be set"
                 )
             }
-            return Array(String(cString: value).utf8)
+            // Its very bytes: a key need not be text.
+            return Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
         }
     }
 }
@@ -96,14 +97,15 @@ struct SecretCommand {
         }
     }
 
-    /// How it ended, and the last line that it wrote for its user, unless that shows what it is to keep.
+    /// How it ended, and the last line that it wrote for its user, unless that shows a line of what it is to keep.
     private static func reason(_ result: ChildProcess.Result, hiding value: [UInt8]) -> String {
         let status = "it ended with status \(result.status)"
-        let line = String(decoding: result.errors, as: UTF8.self).split(whereSeparator: \.isNewline).last.map(
-            String.init
-        )
-        guard let line, value.isEmpty || !line.contains(String(decoding: value, as: UTF8.self)) else { return status }
-        let shown = String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F })
+        let isEnd = { (byte: UInt8) in byte == 0x0A || byte == 0x0D }
+        guard let line = result.errors.split(whereSeparator: isEnd).last,
+            !value.split(whereSeparator: isEnd).contains(where: { line.firstRange(of: $0) != nil })
+        else { return status }
+        let scalars = String(decoding: line, as: UTF8.self).unicodeScalars
+        let shown = String.UnicodeScalarView(scalars.filter { $0.value >= 0x20 && $0.value != 0x7F })
         return "\(status): \(String(shown).prefix(300))"
     }
 }

@@ -1,0 +1,93 @@
+import Glibc
+import LayerDiff
+import OCI
+
+extension Store {
+    /// A blob to be brought here; `nil` where it is there already, perhaps since another process has just brought it.
+    /// - Throws: ``HostFileError``.
+    public func incomingBlob(_ descriptor: Descriptor) throws -> IncomingBlob? {
+        if images.hasBlob(descriptor) { return nil }
+        let lock = try lock("blob \(descriptor.digest)")
+        if images.hasBlob(descriptor) { return nil }
+        let path = "\(root)/incoming/\(descriptor.digest.hex)"
+        return try IncomingBlob(descriptor, path: path, lock: lock)
+    }
+
+    /// Puts a blob that has come completely into its place.
+    /// - Throws: ``IncomingBlobError`` where it is not what was asked for, ``HostFileError``.
+    public func publish(_ blob: IncomingBlob) throws {
+        try blob.publish(as: images.blobPath(blob.descriptor.digest))
+    }
+
+    /// Reads a layer while it comes, and unpacks it where `lower` gives the layers below; that may wait for them.
+    ///
+    /// Nothing of it counts before ``admit(_:as:)``.
+    /// - Throws: ``LayerError`` where it is damaged or does not come completely, ``HostFileError``.
+    public func read(_ blob: GrowingBlob, unpackingAbove lower: (@Sendable () -> LayerStack?)?) throws -> IncomingLayer
+    {
+        guard let lower else { return IncomingLayer(read: try LayerReader.index(blob), directory: nil, work: nil) }
+        let work = try makeWorkDirectory()
+        let directory = try work.makeDirectory("unpack")
+        let read = try LayerReader.apply(blob, to: Directory(path: directory), options: applyOptions(lower: lower))
+        return IncomingLayer(read: read, directory: directory, work: work)
+    }
+
+    /// Makes a layer known that was read while it came, if it is the one that its image says; its blob must be in place.
+    ///
+    /// A blob that turns out to be another layer's is removed.
+    /// - Throws: ``StoreError`` where the DiffID is another one, ``HostFileError``, ``DatabaseError``.
+    public func admit(_ layer: IncomingLayer, as chain: [DiffID]) throws {
+        guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
+        do {
+            try check(layer.read, is: diffID)
+        } catch {
+            try removeUnknownBlob(layer.read.blobDigest)
+            throw error
+        }
+        if let directory = layer.directory {
+            let name = layer.read.index.isSelfContained ? diffID.digest.hex : chainID.digest.hex
+            try moveIntoPlace(directory, "\(root)/layers/\(name)")
+        }
+        try admit(layer.read, keeping: true)
+    }
+
+    /// Removes a blob that could not be read as a layer.
+    /// - Throws: ``DatabaseError``.
+    public func discard(_ blob: IncomingBlob) throws {
+        try removeUnknownBlob(blob.descriptor.digest)
+    }
+
+    // MARK: Where blobs came from
+
+    /// Notes that a repository, `REGISTRY/PATH`, has these blobs.
+    /// - Throws: ``DatabaseError``.
+    public func note(_ digests: [Digest], in repository: String) throws {
+        try database.transaction(
+            digests.map { digest in
+                (
+                    "INSERT OR REPLACE INTO blob_sources (digest, repository, used) VALUES (?, ?, ?)",
+                    [.text(digest.hex), .text(repository), .integer(Self.now)]
+                )
+            }
+        )
+    }
+
+    /// The repositories that have a blob, the one of which that was heard last first.
+    /// - Throws: ``DatabaseError``.
+    public func repositories(with digest: Digest) throws -> [String] {
+        try database.query(
+            "SELECT repository FROM blob_sources WHERE digest = ? ORDER BY used DESC, repository",
+            [.text(digest.hex)],
+            limit: 16
+        ).compactMap { $0[0].text }
+    }
+}
+
+/// A layer that was read while it came.
+public struct IncomingLayer: Sendable {
+    let read: ReadLayer
+    /// Where it is unpacked.
+    let directory: String?
+    /// What keeps the directory.
+    let work: WorkDirectory?
+}
