@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
+import sys
 import threading
-import time
+
+LAUNCHER = pathlib.Path(__file__).resolve().with_name("launch.py")
 
 
 @dataclasses.dataclass
@@ -34,20 +37,21 @@ def run(command: list[str], log: pathlib.Path, watch_memory: bool = False, env: 
     peak of the largest of these processes, which the kernel keeps, so that nothing is too short to be seen; and, where
     asked for, the sum over all processes, sampled from /proc. Sampling costs time: runs that count for time do without.
     """
+    report = log.with_suffix(".json")
+    launcher = [sys.executable, "-S", "-E", str(LAUNCHER), str(report)]
     with open(log, "wb") as output:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                   env={**os.environ, **(env or {})})
+        process = subprocess.Popen([*launcher, *command], stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         watcher = MemoryWatcher(process.pid) if watch_memory else None
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-    largest = usage.ru_maxrss * 1024
-    peak = max(watcher.stop(), largest) if watcher else largest
+        process.wait()
+    sampled = watcher.stop() if watcher else 0
     if process.returncode != 0:
+        raise Failed(f"{' '.join(map(str, command))}: cannot be run: {log.read_text(errors='replace')[-500:]}")
+    used = json.loads(report.read_text())
+    if used["status"] != 0:
         tail = log.read_text(errors="replace")[-1500:]
-        raise Failed(f"{' '.join(map(str, command))}: exit {process.returncode}\n{tail}")
-    return Measurement(seconds, usage.ru_utime + usage.ru_stime, peak)
+        raise Failed(f"{' '.join(map(str, command))}: exit {used['status']}\n{tail}")
+    return Measurement(used["seconds"], used["cpu_seconds"], max(sampled, used["largest"]))
 
 
 class MemoryWatcher:
@@ -64,7 +68,8 @@ class MemoryWatcher:
 
     def _watch(self):
         while not self.ended.wait(self.INTERVAL):
-            self.peak = max(self.peak, sum(private_bytes(pid) for pid in descendants(self.pid)))
+            # The first of them is what runs the command.
+            self.peak = max(self.peak, sum(private_bytes(pid) for pid in descendants(self.pid)[1:]))
 
     def stop(self) -> int:
         self.ended.set()
