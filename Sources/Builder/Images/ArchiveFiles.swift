@@ -69,7 +69,7 @@ struct ArchiveFiles {
     /// - Throws: ``ImageArchiveError`` where there is none.
     func file(_ name: String) throws -> String {
         guard let entry = try find(name) else { throw ImageArchiveError.missing(file: name, path: path) }
-        guard case .file(_, let place) = entry.content else {
+        guard case .file(_, let place, _) = entry.content else {
             // An empty file has no content that was stored.
             let empty = "\(members)/empty"
             try HostFile.write([], to: empty)
@@ -83,7 +83,7 @@ struct ArchiveFiles {
         let prefix = Array("blobs/sha256/".utf8)
         for entry in archive.entries where entry.entry.path.bytes.starts(with: prefix) {
             let hex = String(decoding: entry.entry.path.bytes.dropFirst(prefix.count), as: UTF8.self)
-            guard case .file = entry.entry.kind, case .file(_, let place) = entry.content,
+            guard case .file = entry.entry.kind, case .file(_, let place, _) = entry.content,
                 let digest = try? Digest(parsing: "sha256:\(hex)")
             else { continue }
             let source = "\(members)/\(String(decoding: place.bytes, as: UTF8.self))"
