@@ -134,10 +134,17 @@ final class RegistryHost: Sendable {
             known.withLock { $0 = secure.origin }
             return answer
         } catch {
-            guard mayBePlain, Self.speaksNoTLS(error), body.stop == nil,
-                let answer = try? plainly(call, at: plain.origin, into: body, onProgress)
-            else { throw error }
-            return answer
+            guard mayBePlain, Self.speaksNoTLS(error), body.stop == nil else { throw error }
+            let before = body.progress
+            do throws(RegistryFailure) {
+                guard let answer = try plainly(call, at: plain.origin, into: body, onProgress) else { throw error }
+                return answer
+            } catch let failure {
+                // Who sent something without TLS does speak without: what went wrong with that is what counts.
+                guard body.progress > before || !Self.speaksNoTLS(failure) else { throw error }
+                known.withLock { $0 = plain.origin }
+                throw failure
+            }
         }
     }
 
@@ -150,8 +157,9 @@ final class RegistryHost: Sendable {
     ) throws(RegistryFailure) -> RegistryAnswer? {
         guard let request = request(call, nil, at: origin) else { return nil }
         let answer = try network.follow(request, into: body, onProgress: onProgress)
-        // So do servers with TLS answer those who speak without.
-        guard answer.head.status != 400 else { return nil }
+        // So do servers with TLS answer those who speak without; their words say what they want.
+        let words = String(decoding: answer.body.prefix(4096), as: UTF8.self)
+        guard answer.head.status != 400 || !words.contains("HTTPS") else { return nil }
         known.withLock { $0 = origin }
         return answer
     }

@@ -77,9 +77,10 @@ import Testing
         )
         let index = try store.images.write(ImageIndex(manifests: [elsewhere, here]).json.encoded(), as: .index)
         try store.images.tag(index, as: "all:1")
-        #expect(try images.list().map(\.platforms) == [[here.platform], [here.platform]])
+        let platforms = [here.platform].compactMap(\.self)
+        #expect(try images.list().map(\.platforms) == [platforms, platforms])
         #expect(try images.find("all:1", platform: Platform(os: "linux", architecture: "amd64")).index != nil)
-        #expect(try ImageTree(index, in: store.images).missing == [elsewhere])
+        #expect(try ImageTree(index, in: store.images).missing.map(\.digest) == [elsewhere.digest])
         #expect(try store.prune(keepingSeconds: nil) >= 0)
         #expect(try images.find("all:1").manifest.layers.allSatisfy(store.images.hasBlob))
     }

@@ -22,9 +22,11 @@ import Testing
         from sources: [String] = [],
         onProgress: @Sendable (Int64) -> Void = { _ in }
     ) throws -> BlobPushOutcome {
-        try RegistryClient(configuration).push(
+        let file = try file()
+        defer { withExtendedLifetime(file) {} }
+        return try RegistryClient(configuration).push(
             Self.blob,
-            from: file().descriptor,
+            from: file.descriptor,
             to: registry.name("a/b"),
             mountableFrom: sources.map { try registry.name($0) },
             onProgress: onProgress
@@ -151,10 +153,12 @@ import Testing
         let registry = try FakeRegistry(keepsConnections: true)
         defer { registry.stop() }
         let blob = Descriptor(mediaType: .layer(.gzip), digest: Self.digest, size: 11)
+        let file = try file()
+        defer { withExtendedLifetime(file) {} }
         let error = #expect(throws: RegistryError.self) {
             try RegistryClient(quickly()).push(
                 blob,
-                from: file().descriptor,
+                from: file.descriptor,
                 to: registry.name("a"),
                 mountableFrom: [],
                 onProgress: { _ in }
@@ -167,9 +171,11 @@ import Testing
         let registry = try FakeRegistry()
         defer { registry.stop() }
         let blob = Descriptor(mediaType: .layer(.none), digest: Digest(of: "".utf8), size: 0)
+        let file = try TemporaryFile()
+        defer { withExtendedLifetime(file) {} }
         let outcome = try RegistryClient(quickly()).push(
             blob,
-            from: TemporaryFile().descriptor,
+            from: file.descriptor,
             to: registry.name("a"),
             mountableFrom: [],
             onProgress: { _ in }
