@@ -162,6 +162,7 @@ final class StepEnvironment: Sendable {
     let compromises = CompromiseNotes()
     let leaks: LeakCheck
     let networks: StepNetworks
+    let places: StepPlaces
     let filters = StepFilters()
     let callFilters = CallFilters()
     let trace: Trace
@@ -189,8 +190,11 @@ final class StepEnvironment: Sendable {
         trace = parts.trace
         privilege = parts.privilege
         stubs = MountPointStubs(form: store.form)
+        let places = StepPlaces(work: work)
+        self.places = places
         networks = StepNetworks(
             steps: parts.commandCount,
+            prepare: { places.prepare() },
             helpers: parts.networkHelpers,
             cancellation: parts.cancellation
         )
@@ -231,8 +235,7 @@ final class StepEnvironment: Sendable {
 final class FinishingLayer: Sendable {
     private let pending: PendingLayer
     /// Kept open until the blob is complete.
-    private let blob: OwnedDescriptor
-    private let temporary: String
+    private let blob: BlobFile
     private let record: StepRecord
     private let lock: StepLock
     /// A directory that the step needed and nobody else does.
@@ -240,14 +243,13 @@ final class FinishingLayer: Sendable {
 
     init(
         pending: PendingLayer,
-        blob: (file: OwnedDescriptor, temporary: String),
+        blob: BlobFile,
         record: StepRecord,
         lock: StepLock,
         scratch: String?
     ) {
         self.pending = pending
-        self.blob = blob.file
-        temporary = blob.temporary
+        self.blob = blob
         self.record = record
         self.lock = lock
         self.scratch = scratch
@@ -267,7 +269,7 @@ final class FinishingLayer: Sendable {
     }
 
     private func keepRecords(of blob: LayerBlob, _ environment: StepEnvironment) throws {
-        try environment.store.publishBlob(temporary, as: blob.digest)
+        try environment.store.publishBlob(self.blob.path, as: blob.digest)
         let layer = LayerRecord(
             diffID: blob.diffID,
             digest: blob.digest,

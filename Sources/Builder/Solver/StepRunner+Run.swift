@@ -104,8 +104,8 @@ extension StepRunner {
         }
         var mounts = MountBuilder(runner: self, stack: stack, user: user)
         try mounts.add(step)
-        let upper = try environment.work.makeDirectory("upper")
-        let scratch = try environment.work.makeDirectory("work", mode: 0o700)
+        let place = try environment.places.take()
+        let (upper, scratch) = (place.upper, place.scratch)
         var isKept = false
         defer { if !isKept { removeTree(scratch) } }
         try copyRootAttributes(of: stack, to: upper)
@@ -170,7 +170,7 @@ extension StepRunner {
         }
         warn(ofRewritten: rewritten)
         isKept = true
-        return Produced(entries: entries, upper: upper, scratch: scratch, usage: usage)
+        return Produced(entries: entries, upper: upper, scratch: scratch, blob: place.blob, usage: usage)
     }
 
     /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.

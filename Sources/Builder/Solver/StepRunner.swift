@@ -69,6 +69,8 @@ struct StepRunner: Sendable {
         var isGivenByKey = false
         /// A directory that is not needed any more.
         var scratch: String?
+        /// A file for the layer's blob, where one is there already.
+        var blob: BlobFile?
         /// What the command used that made them.
         var usage: StepUsage?
     }
@@ -192,14 +194,11 @@ struct StepRunner: Sendable {
         on base: StepState,
         _ lock: StepLock
     ) throws -> Outcome {
-        let temporary = environment.work.unique("blob")
-        let file = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw HostFileError("create", temporary, code: errno) }
-        let blob = OwnedDescriptor(owning: file, path: temporary)
+        let blob = try produced.blob ?? BlobFile(in: environment.work)
         let pending = try span(.writing) {
             try LayerWriter.begin(
                 produced.entries,
-                blob: blob.fileDescriptor,
+                blob: blob.file.fileDescriptor,
                 options: LayerOptions(),
                 search: environment.leaks.search
             )
@@ -225,7 +224,7 @@ struct StepRunner: Sendable {
         )
         let finishing = FinishingLayer(
             pending: pending,
-            blob: (blob, temporary),
+            blob: blob,
             record: record,
             lock: lock,
             scratch: produced.scratch

@@ -15,6 +15,8 @@ final class StepNetworks: Sendable {
 
     /// How many steps have not begun to run.
     private let waiting: Atomic<Int>
+    /// Does what else can be done for the next step.
+    private let prepareNext: @Sendable () -> Void
 
     /// What one step after the other uses.
     struct Lane: Sendable {
@@ -22,9 +24,15 @@ final class StepNetworks: Sendable {
         var sandboxes: SandboxLane?
     }
 
-    /// The networks of so many steps.
-    init(steps: Int, helpers: [NetworkHelper], cancellation: Cancellation) {
+    /// The networks of so many steps; `prepare` is called beside a step that another one may follow.
+    init(
+        steps: Int,
+        prepare: @escaping @Sendable () -> Void = {},
+        helpers: [NetworkHelper],
+        cancellation: Cancellation
+    ) {
         waiting = Atomic(steps)
+        prepareNext = prepare
         self.helpers = helpers
         self.cancellation = cancellation
     }
@@ -41,8 +49,12 @@ final class StepNetworks: Sendable {
     /// Notes that a step begins to run.
     func beginStep() { waiting.subtract(1, ordering: .relaxed) }
 
-    /// Whether steps are left that have not begun.
-    var hasWaiting: Bool { waiting.load(ordering: .relaxed) > 0 }
+    /// Whether steps are left that have not begun; if so, what can be done for the next one has been done.
+    func prepareForNext() -> Bool {
+        guard waiting.load(ordering: .relaxed) > 0 else { return false }
+        prepareNext()
+        return true
+    }
 
     /// `/etc/resolv.conf` of a step, made of the machine's.
     func resolverFile(_ machines: [UInt8], for mode: NetworkMode) -> [UInt8] {
@@ -106,7 +118,7 @@ final class StepNetwork: Sendable {
             var first = plan
             first.network = network
             lane.sandboxes = SandboxLane(for: first, directory: try directory()) { [weak networks] in
-                networks?.hasWaiting ?? false
+                networks?.prepareForNext() ?? false
             }
             lane.sandboxes?.prepare()
         }
