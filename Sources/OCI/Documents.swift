@@ -43,6 +43,10 @@ public struct Descriptor: Sendable, Hashable {
         guard let size = members.removeValue(forKey: "size")?.integer, size >= 0 else {
             throw DocumentError(document: document, problem: .missing("size"))
         }
+        // No blob is a petabyte, and sums of sizes must not overflow.
+        guard size <= 1 << 50 else {
+            throw DocumentError(document: document, problem: .malformed("size", value: "\(size)"))
+        }
         guard let text = members.removeValue(forKey: "digest")?.string else {
             throw DocumentError(document: document, problem: .missing("digest"))
         }

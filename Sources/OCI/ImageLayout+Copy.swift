@@ -35,14 +35,21 @@ extension ImageLayout {
         }
     }
 
-    /// Moves a blob to another layout on the same file system, after its size and digest were checked.
-    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``.
-    public func move(_ descriptor: Descriptor, to target: ImageLayout) throws {
+    /// Reads a blob and checks its size and digest.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says.
+    public func verify(_ descriptor: Descriptor) throws {
         let source = blobPath(descriptor.digest)
         let input = open(source, O_RDONLY | O_CLOEXEC)
         guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
         defer { close(input) }
         try copy(descriptor, from: input, to: nil)
+    }
+
+    /// Moves a blob to another layout on the same file system, after its size and digest were checked.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``.
+    public func move(_ descriptor: Descriptor, to target: ImageLayout) throws {
+        let source = blobPath(descriptor.digest)
+        try verify(descriptor)
         let path = target.blobPath(descriptor.digest)
         guard rename(source, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
     }

@@ -16,7 +16,8 @@ extension Store {
 
     /// Makes a blob of the store known as a layer, after it was read and found to have the DiffID that its image says.
     ///
-    /// A blob that turns out to be another layer's is removed.
+    /// A blob that turns out to be damaged is removed. One that is what its digest says may be somebody else's, and stays
+    /// until it is pruned.
     /// - Throws: ``StoreError`` where the DiffID is another one, ``LayerError``, ``HostFileError``, ``DatabaseError``.
     public func admitLayer(_ descriptor: Descriptor, as diffID: DiffID) throws {
         if let record = try layer(diffID), record.digest == descriptor.digest { return }
@@ -25,16 +26,17 @@ extension Store {
             read = try openBlob(descriptor.digest).withDescriptor { try LayerReader.index($0, limits: LayerLimits()) }
             try check(read, is: diffID)
         } catch {
-            try removeUnknownBlob(descriptor.digest)
+            if (try? images.verify(descriptor)) == nil { unlink(images.blobPath(descriptor.digest)) }
             throw error
         }
         try admit(read, keeping: true)
     }
 
-    /// Keeps the record of a layer that was read, unless there is one of another blob; with `keeping`, its index too.
+    /// Keeps the record of a layer that was read, unless there is one of another blob that was read, too; with `keeping`,
+    /// its index as well.
     func admit(_ read: ReadLayer, keeping: Bool) throws {
         if keeping { try keep(read.index, of: read.diffID) }
-        guard try layer(read.diffID) == nil else { return }
+        guard try layer(read.diffID) == nil || isUnread(read.diffID) else { return }
         let record = LayerRecord(
             diffID: read.diffID,
             digest: read.blobDigest,
@@ -42,11 +44,5 @@ extension Store {
             compression: read.compression
         )
         try insert(record, tree: nil)
-    }
-
-    /// Removes a blob that no record of a layer names.
-    func removeUnknownBlob(_ digest: Digest) throws {
-        let rows = try database.query("SELECT 1 FROM layers WHERE digest = ?", [.text(digest.hex)], limit: 1)
-        if rows.isEmpty { unlink(images.blobPath(digest)) }
     }
 }

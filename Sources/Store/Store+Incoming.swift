@@ -34,27 +34,15 @@ extension Store {
 
     /// Makes a layer known that was read while it came, if it is the one that its image says; its blob must be in place.
     ///
-    /// A blob that turns out to be another layer's is removed.
     /// - Throws: ``StoreError`` where the DiffID is another one, ``HostFileError``, ``DatabaseError``.
     public func admit(_ layer: IncomingLayer, as chain: [DiffID]) throws {
         guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
-        do {
-            try check(layer.read, is: diffID)
-        } catch {
-            try removeUnknownBlob(layer.read.blobDigest)
-            throw error
-        }
+        try check(layer.read, is: diffID)
         if let directory = layer.directory {
             let name = layer.read.index.isSelfContained ? diffID.digest.hex : chainID.digest.hex
             try moveIntoPlace(directory, "\(root)/layers/\(name)")
         }
         try admit(layer.read, keeping: true)
-    }
-
-    /// Removes a blob that could not be read as a layer.
-    /// - Throws: ``DatabaseError``.
-    public func discard(_ blob: IncomingBlob) throws {
-        try removeUnknownBlob(blob.descriptor.digest)
     }
 
     // MARK: Where blobs came from

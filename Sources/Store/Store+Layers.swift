@@ -7,10 +7,13 @@ import Synchronization
 extension Store {
     /// Brings a layer of another layout into the store: its blob is copied and checked against its digest.
     ///
-    /// The DiffID is checked later, when the layer is first read.
-    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``, ``DatabaseError``.
+    /// The DiffID is checked later, when the layer is first read; until then only this process believes the image. Where
+    /// two images say that different blobs are the layer, the blob is read now.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``StoreError`` where it is known not to be
+    ///   the layer, ``HostFileError``, ``DatabaseError``.
     public func importLayer(_ descriptor: Descriptor, diffID: DiffID, from layout: ImageLayout) throws -> LayerRecord {
-        if let record = try layer(diffID) { return record }
+        let claimed = try layer(diffID)
+        if let claimed, claimed.digest == descriptor.digest || !isUnread(diffID) { return claimed }
         let lock = try lock("blob \(descriptor.digest)")
         defer { withExtendedLifetime(lock) {} }
         if !images.hasBlob(descriptor) {
@@ -22,7 +25,11 @@ extension Store {
             size: descriptor.size,
             compression: try compression(of: descriptor)
         )
-        try insert(record, tree: nil)
+        guard claimed == nil else {
+            try admitLayer(descriptor, as: diffID)
+            return record
+        }
+        believe(record)
         return record
     }
 
@@ -74,6 +81,7 @@ extension Store {
             let blob = try openBlob(of: diffID)
             let read = try blob.withDescriptor { try LayerReader.index($0, limits: LayerLimits()) }
             try check(read, is: diffID)
+            try confirm(read)
             index = read.index
             try keep(index, of: diffID)
         }
@@ -120,8 +128,24 @@ extension Store {
 
     func check(_ read: ReadLayer, is diffID: DiffID) throws {
         guard read.diffID == diffID else {
+            try disbelieve(diffID, of: read.blobDigest)
             throw StoreError.wrongDiffID(expected: diffID, found: read.diffID, blob: read.blobDigest)
         }
+    }
+
+    /// Reads a layer's blob, if nobody has yet who could tell whether it is the layer.
+    /// - Throws: ``StoreError`` where it is another one, ``LayerError``, ``HostFileError``, ``DatabaseError``.
+    public func confirmLayer(_ diffID: DiffID) throws {
+        guard isUnread(diffID) else { return }
+        let read = try openBlob(of: diffID).withDescriptor { try LayerReader.index($0, limits: LayerLimits()) }
+        try check(read, is: diffID)
+        try confirm(read)
+    }
+
+    /// Keeps the record of a layer that was only believed to be there, now that it was read.
+    private func confirm(_ read: ReadLayer) throws {
+        guard isUnread(read.diffID) else { return }
+        try admit(read, keeping: false)
     }
 
     // MARK: Unpacked layers
@@ -167,6 +191,7 @@ extension Store {
             try LayerReader.apply(blob, to: Directory(path: temporary), options: applyOptions { lower })
         }
         try check(read, is: diffID)
+        try confirm(read)
         try keep(read.index, of: diffID)
         let target = read.index.isSelfContained ? byDiffID : byChainID
         try moveIntoPlace(temporary, target)

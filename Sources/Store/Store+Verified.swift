@@ -22,7 +22,7 @@ struct BlobStamp: Hashable {
     }
 
     /// Whether the file was as it is for long enough when `now` came.
-    func isSettled(at now: Int64) -> Bool { latest + 2 < now }
+    func isSettled(at now: Int64) -> Bool { latest < now - 2 }
 }
 
 extension Store {

@@ -17,6 +17,8 @@ public final class Store: Sendable {
     let database: Database
     let indexes = Mutex<[DiffID: LayerIndex]>([:])
     private let known = Mutex<[DiffID: LayerRecord]>([:])
+    /// The layers that only images speak of so far.
+    private let unread = Mutex<Set<DiffID>>([])
     /// The layers whose directory was seen by its DiffID: a build that sees one keeps others from removing it.
     let unpacked = Mutex<Set<DiffID>>([])
     /// The blobs that came since the disk was last waited for.
@@ -261,8 +263,31 @@ public final class Store: Sendable {
     /// Forgets what was read of layers, after some were removed.
     func forgetLayers() {
         known.withLock { $0 = [:] }
+        unread.withLock { $0 = [] }
         indexes.withLock { $0 = [:] }
         unpacked.withLock { $0 = [] }
+    }
+
+    // MARK: Layers that nobody has read
+
+    /// Whether a layer is here by the word of an image alone.
+    func isUnread(_ diffID: DiffID) -> Bool { unread.withLock { $0.contains(diffID) } }
+
+    /// Takes an image's word for a layer: this process does, and nobody else, until it was read.
+    func believe(_ record: LayerRecord) {
+        _ = unread.withLock { $0.insert(record.diffID) }
+        known.withLock { $0[record.diffID] = record }
+        newBlobs.withLock { $0.append(record.digest) }
+    }
+
+    /// Forgets that a blob is the layer, since it is not.
+    func disbelieve(_ diffID: DiffID, of blob: Digest) throws {
+        _ = unread.withLock { $0.remove(diffID) }
+        known.withLock { $0[diffID] = nil }
+        try database.query(
+            "DELETE FROM layers WHERE diff_id = ? AND digest = ?",
+            [.text(diffID.digest.hex), .text(blob.hex)]
+        )
     }
 
     /// What is known of a layer, where its blob is there and has the right size.
@@ -310,6 +335,7 @@ public final class Store: Sendable {
     }
 
     private func noteNew(_ record: LayerRecord) {
+        _ = unread.withLock { $0.remove(record.diffID) }
         known.withLock { $0[record.diffID] = record }
         newBlobs.withLock { $0.append(record.digest) }
         _ = freshBlobs.withLock { $0.insert(record.digest) }

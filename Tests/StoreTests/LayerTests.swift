@@ -30,6 +30,7 @@ private final class Counter: Sendable {
         #expect(record == layer)
         unlink(scratch.foreign.blobPath(layer.digest))
         #expect(try store.importLayer(layer.descriptor, diffID: layer.diffID, from: scratch.foreign) == layer)
+        try store.confirmLayer(layer.diffID)
         #expect(try scratch.store().layer(layer.diffID) == layer)
         #expect(try scratch.names("tmp") == [])
     }
@@ -232,5 +233,30 @@ private final class Counter: Sendable {
         }
         let path = try store.cacheMount("id", name: "id") { _ in }
         #expect(!HostFile.exists("\(path)/half"))
+    }
+
+    @Test func aLayerThatNobodyHasReadIsNobodyElses() throws {
+        let good = try scratch.layer([.file("a", "good")])
+        let evil = try scratch.layer([.file("a", "evil")])
+        let store = try scratch.store()
+        _ = try store.importLayer(evil.descriptor, diffID: good.diffID, from: scratch.foreign)
+        // Another process has to see for itself, and does not find what this one believes.
+        #expect(try scratch.store().layer(good.diffID) == nil)
+        // Nor does this one, when somebody knows better.
+        #expect(try store.importLayer(good.descriptor, diffID: good.diffID, from: scratch.foreign) == good)
+        #expect(try store.layer(good.diffID) == good)
+        #expect(try scratch.store().layer(good.diffID) == good)
+    }
+
+    @Test func whatAnImageSaysOfItsLayersIsConfirmed() throws {
+        let good = try scratch.layer([.file("a", "good")])
+        let evil = try scratch.layer([.file("a", "evil")])
+        let store = try scratch.store()
+        _ = try store.importLayer(evil.descriptor, diffID: good.diffID, from: scratch.foreign)
+        #expect(throws: StoreError.self) { try store.confirmLayer(good.diffID) }
+        #expect(try store.layer(good.diffID) == nil)
+        _ = try store.importLayer(good.descriptor, diffID: good.diffID, from: scratch.foreign)
+        try store.confirmLayer(good.diffID)
+        #expect(try scratch.store().layer(good.diffID) == good)
     }
 }

@@ -45,7 +45,7 @@ final class ContentHashes: Sendable {
         clock_gettime(CLOCK_REALTIME, &now)
         let digest = try contentDigest(directory, node.entry.path)
         let latest = max(status.modified.seconds, status.changed.seconds)
-        if latest + 2 < now.tv_sec { state.withLock { $0.learnt[FileKey(status)] = digest } }
+        if latest < now.tv_sec - 2 { state.withLock { $0.learnt[FileKey(status)] = digest } }
         return digest
     }
 

@@ -21,6 +21,8 @@ extension StoredImages {
     /// Makes one index of images and of what indexes name, and gives it names.
     /// - Throws: ``IndexError``, ``UnknownImage``, ``BlobError``, ``DocumentError`` or ``HostFileError``.
     public func makeIndex(of images: [String], as names: [ImageReference]) throws -> Descriptor {
+        let hold = try store.holdForBuild()
+        defer { withExtendedLifetime(hold) {} }
         var sources: [Platform: String] = [:]
         var manifests: [Descriptor] = []
         for image in images {

@@ -80,7 +80,6 @@ final class LayerFetch: Sendable {
         switch reading.result() {
         case .success(let read): try admit(read, layer, position)
         case .failure(let error):
-            try store.discard(blob)
             throw BrokenLayer(image: image, digest: layer.descriptor.digest, reason: error)
         case nil: throw BrokenLayer(image: image, digest: layer.descriptor.digest, reason: ThreadError(code: 0))
         }

@@ -116,6 +116,8 @@ public struct StoredImages: Sendable {
     /// Gives an image further names; what they stood for before keeps its other names.
     /// - Throws: ``UnknownImage``, ``DocumentError`` or ``HostFileError``.
     public func tag(_ text: String, as names: [ImageReference]) throws {
+        let hold = try store.holdForBuild()
+        defer { withExtendedLifetime(hold) {} }
         let entry = try entry(text)
         for name in names { try store.images.tag(entry, as: name.tagged.familiar) }
     }

@@ -51,6 +51,8 @@ struct ImageWriter {
     /// Base layers stay as they are; what the build made takes the form that was asked for.
     private func layer(_ diffID: DiffID, isInherited: Bool) throws -> LayerRecord {
         guard !isInherited else {
+            // What the image says of its layers goes into one of ours: it has to be so.
+            try store.confirmLayer(diffID)
             guard let record = try store.layer(diffID) else { throw StoreError.missingLayer(diffID) }
             return record
         }

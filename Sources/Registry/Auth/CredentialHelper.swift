@@ -87,11 +87,19 @@ struct CredentialHelper {
         let process = try start(verb, input: standardInput, output: ends[1])
         close(ends[1])
         ends[1] = -1
-        let output = read(ends[0])
-        if output == nil { kill(process, SIGKILL) }
+        let deadline = ContinuousClock.now + .seconds(Self.seconds)
+        let output = read(ends[0], until: deadline)
+        var isLate = output == nil
         var status: CInt = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
-        guard let output else {
+        while true {
+            if isLate { kill(process, SIGKILL) }
+            let ended = waitpid(process, &status, isLate ? 0 : WNOHANG)
+            if ended == process || ended < 0 && errno != EINTR { break }
+            // It has nothing more to say: that it ends, too, takes no time, or is not going to happen.
+            usleep(2000)
+            isLate = ContinuousClock.now >= deadline
+        }
+        guard let output, !isLate else {
             throw CredentialError(
                 place: program,
                 problem: "it took longer than \(Self.seconds) seconds, or said too much"
@@ -107,8 +115,7 @@ struct CredentialHelper {
     }
 
     /// All that it writes; `nil` where it takes too long, or it is too much.
-    private func read(_ descriptor: CInt) -> [UInt8]? {
-        let deadline = ContinuousClock.now + .seconds(Self.seconds)
+    private func read(_ descriptor: CInt, until deadline: ContinuousClock.Instant) -> [UInt8]? {
         var result: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while ContinuousClock.now < deadline {

@@ -170,7 +170,7 @@ extension RegistryAuthorizer {
     private func fetch(_ request: TokenRequest) throws(RegistryFailure) -> BearerToken {
         let http = self.http(request)
         let server = request.realm.origin.authority
-        let answer = try network.retrying { () throws(RegistryFailure) in
+        let answer = try patiently { () throws(RegistryFailure) in
             let answer = try network.follow(http, into: AnswerBody(limit: Self.largestAnswer))
             guard !RegistryFailure.passingStatuses.contains(answer.head.status) else {
                 throw RegistryFailure(
@@ -199,6 +199,17 @@ extension RegistryAuthorizer {
         return token
     }
 
+    /// Tries as often as may be; what fails then has had its patience, and is not to be tried again from outside.
+    private func patiently(
+        _ attempt: () throws(RegistryFailure) -> RegistryAnswer
+    ) throws(RegistryFailure) -> RegistryAnswer {
+        do throws(RegistryFailure) {
+            return try network.retrying(attempt)
+        } catch {
+            throw RegistryFailure(error.reason)
+        }
+    }
+
     /// With an identity token as OAuth 2 has it, else as the older specification does, for all servers know that.
     private func http(_ request: TokenRequest) -> RegistryRequest {
         let scopes = request.scopes.map(\.text)
@@ -213,7 +224,8 @@ extension RegistryAuthorizer {
                 method: .post,
                 url: request.realm,
                 fields: [HTTPField(name: "Content-Type", value: "application/x-www-form-urlencoded")],
-                body: .bytes(Array(text.utf8))
+                body: .bytes(Array(text.utf8)),
+                hasSecretBody: true
             )
         }
         var url = request.realm

@@ -87,7 +87,8 @@ struct BlobUpload {
     }
 
     private func begin() throws(RegistryFailure) -> Session {
-        let answer = try host.answer(call(.post, .path("/v2/\(repository)/blobs/uploads/")))
+        // Whoever begins tries again as a whole.
+        let answer = try host.attempt(call(.post, .path("/v2/\(repository)/blobs/uploads/")))
         guard answer.head.status == 202 else { throw refusal(answer) }
         return try session(answer)
     }

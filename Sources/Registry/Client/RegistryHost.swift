@@ -184,8 +184,9 @@ final class RegistryHost: Sendable {
                 url: url,
                 fields: call.fields,
                 body: call.body,
-                authorization: url.origin == origin ? authorization : nil,
-                isInsecure: url.origin == origin && place.isInsecure
+                authorization: authorization,
+                isInsecure: place.isInsecure,
+                isElsewhere: url.origin != origin
             )
         }
     }

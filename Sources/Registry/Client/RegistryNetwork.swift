@@ -10,6 +10,10 @@ struct RegistryRequest {
     var authorization: String?
     /// Whether the server of `url` needs no certificate that counts.
     var isInsecure = false
+    /// Whether `url` is not the registry's own: what is secret does not go there.
+    var isElsewhere = false
+    /// Whether the body is a secret of the origin of `url`.
+    var hasSecretBody = false
     /// Seconds in place of the configured ones.
     var connectSeconds: UInt32?
 }
@@ -48,7 +52,7 @@ final class RegistryNetwork: Sendable {
         onProgress: (Int64) -> Void = { _ in }
     ) throws(RegistryFailure) -> RegistryAnswer {
         var url = request.url
-        var isElsewhere = false
+        var isElsewhere = request.isElsewhere
         for _ in 0...Self.mostRedirects {
             let head = try perform(request, at: url, isElsewhere: isElsewhere, into: body, onProgress)
             guard Self.isRedirect(head.status, of: request.method), let location = head.value(of: "Location") else {
@@ -56,6 +60,10 @@ final class RegistryNetwork: Sendable {
             }
             guard let next = url.resolving(location), next.origin.isSecure || !url.origin.isSecure else {
                 throw RegistryFailure(.refusedRedirect(to: RegistrySaying.shown(redacted(location))))
+            }
+            // A body cannot be left behind, as Authorization is.
+            if request.hasSecretBody, next.origin != request.url.origin {
+                return RegistryAnswer(head: head, body: body.bytes, url: url, isFromElsewhere: isElsewhere)
             }
             // Once away, always away: who redirects back here has not earned what is secret here.
             if next.origin != request.url.origin { isElsewhere = true }

@@ -36,7 +36,8 @@ struct HTTPURL: Sendable, Hashable {
         guard let scheme = text.firstRange(of: "://") else { return nil }
         let name = text[..<scheme.lowerBound].lowercased()
         guard name == "http" || name == "https" else { return nil }
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\\") }) else { return nil }
+        // Of ASCII alone, as the RFC has it: what looks like one host here must not be another for libcurl.
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }) else { return nil }
         let rest = text[scheme.upperBound...].prefix { $0 != "#" }
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority

@@ -97,6 +97,28 @@ import Testing
         }
     }
 
+    @Test func anIdentityTokenFollowsNoRedirectToAnotherServer() throws {
+        let thief = try LoopbackServer { _ in ok("{\"token\":\"t\"}") }
+        defer { thief.stop() }
+        let place = thief.url("/steal")
+        try withTokens({ _ in status(307, ["Location: \(place)"]) }) { registry, _ in
+            let store = try store(registry.host, "\"identitytoken\":\"refresh\",\"auth\":\"dXNlcjo=\"")
+            #expect(throws: RegistryError.self) {
+                try RegistryClient(quickly { $0.credentials = store }).manifest(registry.name("a", ":v1"))
+            }
+        }
+        #expect(thief.requests.isEmpty)
+    }
+
+    @Test func aTokenServerThatIsBusyIsAskedFourTimesAtMost() throws {
+        try withTokens({ _ in status(503) }) { registry, server in
+            #expect(throws: RegistryError.self) {
+                try RegistryClient(quickly()).manifest(registry.name("a", ":v1"))
+            }
+            #expect(server.requests.count <= 4)
+        }
+    }
+
     @Test func aTokenThatIsRefusedIsReplacedOnce() throws {
         let count = Atomic(0)
         let token: @Sendable (LoopbackServer.Request) -> String = { _ in

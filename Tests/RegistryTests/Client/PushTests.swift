@@ -149,6 +149,25 @@ import Testing
         #expect(other.requests.first?.value(of: "Authorization") == nil)
     }
 
+    @Test func anotherPlaceThatAsksForCredentialsGetsNone() throws {
+        let other = try LoopbackServer { request in
+            let host = request.value(of: "Host") ?? ""
+            return status(401, ["WWW-Authenticate: Bearer realm=\"http://\(host)/token\",service=\"s\""])
+        }
+        defer { other.stop() }
+        let registry = try FakeRegistry { request in
+            if request.value(of: "Authorization") == nil {
+                return status(401, ["WWW-Authenticate: Basic realm=\"r\""])
+            }
+            return request.method == "POST" ? status(202, ["Location: \(other.url("/up"))"]) : nil
+        }
+        defer { registry.stop() }
+        let store = try credentials("{\"auths\":{\"\(registry.host)\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}")
+        let error = #expect(throws: RegistryError.self) { try push(to: registry, quickly { $0.credentials = store }) }
+        #expect("\(error.map(String.init(describing:)) ?? "")".contains("credentials are not sent"))
+        #expect(other.requests.allSatisfy { $0.path.hasPrefix("/up?") && $0.value(of: "Authorization") == nil })
+    }
+
     @Test func aFileThatIsTooShortIsAnError() throws {
         let registry = try FakeRegistry(keepsConnections: true)
         defer { registry.stop() }

@@ -70,11 +70,17 @@ final class LoopbackServer: Sendable {
             if isFirst { accepted.add(1, ordering: .relaxed) }
             isFirst = false
             requested.withLock { $0.append(request) }
-            Self.send(answer(request), to: connection)
+            Self.send(keepsConnections ? answer(request) : Self.closing(answer(request)), to: connection)
             guard keepsConnections else { break }
         }
         shutdown(connection, CInt(SHUT_WR))
         close(connection)
+    }
+
+    /// The answer with a word that the connection ends: else the next request could meet its end.
+    private static func closing(_ answer: String) -> String {
+        guard answer.hasPrefix("HTTP/1.1 "), let end = answer.firstRange(of: "\r\n") else { return answer }
+        return answer[..<end.upperBound] + "Connection: close\r\n" + answer[end.upperBound...]
     }
 
     /// `nil` at the end of a connection, and for what is no HTTP: the first message of TLS, say.

@@ -56,7 +56,8 @@ struct LoginCommand: AsyncParsableCommand {
         let hidesInput = isSecret && tcgetattr(0, &before) == 0
         if hidesInput {
             var hidden = before
-            hidden.c_lflag &= ~tcflag_t(ECHO)
+            // Nor is the terminal to be left so by an interrupt.
+            hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
             tcsetattr(0, TCSAFLUSH, &hidden)
         }
         let line = readLine(strippingNewline: true)
