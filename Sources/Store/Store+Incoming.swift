@@ -45,6 +45,15 @@ extension Store {
         try admit(layer.read, keeping: true)
     }
 
+    /// Removes a blob that this process has brought, and that is no layer, unless a record of one names it.
+    ///
+    /// One that was here before may be somebody else's, and is not to be given here.
+    /// - Throws: ``DatabaseError``.
+    public func discard(_ blob: Descriptor) throws {
+        let rows = try database.query("SELECT 1 FROM layers WHERE digest = ?", [.text(blob.digest.hex)], limit: 1)
+        if rows.isEmpty { unlink(images.blobPath(blob.digest)) }
+    }
+
     // MARK: Where blobs came from
 
     /// Notes that a repository, `REGISTRY/PATH`, has these blobs.

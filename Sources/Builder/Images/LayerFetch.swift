@@ -80,6 +80,7 @@ final class LayerFetch: Sendable {
         switch reading.result() {
         case .success(let read): try admit(read, layer, position)
         case .failure(let error):
+            try store.discard(layer.descriptor)
             throw BrokenLayer(image: image, digest: layer.descriptor.digest, reason: error)
         case nil: throw BrokenLayer(image: image, digest: layer.descriptor.digest, reason: ThreadError(code: 0))
         }
@@ -92,6 +93,7 @@ final class LayerFetch: Sendable {
         do {
             try store.admit(read, as: layer.chain)
         } catch let error as StoreError {
+            try store.discard(layer.descriptor)
             throw BrokenLayer(image: image, digest: layer.descriptor.digest, reason: error)
         }
     }
