@@ -29,7 +29,6 @@ enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
 struct beginning;
 _Noreturn static void become_init(struct beginning *beginning);
 
-// No signal at the end of the child: what this program does with SIGCHLD must not decide whether it can be waited for.
 enum { NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC };
 
 /// Room for the stacks of two processes that use this program's memory, PID 1 and the command's.
@@ -61,6 +60,7 @@ static int spawn_sharing(const struct swb_plan *plan, int *pid, int *pidfd) {
     int gone[2];
     if (pipe2(gone, O_CLOEXEC) != 0) return errno;
     struct beginning beginning = {.plan = plan, .stacks = &stacks, .gone = gone[1], .shares_memory = true};
+    // No signal at its end, here too.
     int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | (plan->own_network ? CLONE_NEWNET : 0);
     int child = clone(begin_sharing, stacks.init + sizeof stacks.init, flags, &beginning, pidfd);
     int error = child < 0 ? errno : 0;
@@ -83,6 +83,7 @@ static int spawn_copying(const struct swb_plan *plan, int *pid, int *pidfd) {
         .flags = CLONE_PIDFD | NAMESPACES | (plan->own_network ? CLONE_NEWNET : 0)
             | (plan->own_users ? CLONE_NEWUSER : 0) | (plan->cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)pidfd,
+        // What this program does with SIGCHLD must not decide whether the child can be waited for.
         .exit_signal = 0,
         .cgroup = plan->cgroup >= 0 ? (uint64_t)plan->cgroup : 0,
     };

@@ -83,9 +83,10 @@ extension RunningStep {
     static func start(
         _ plan: LoweredPlan,
         _ supervision: Supervision?,
-        in sandbox: PreparedSandbox
+        in sandbox: PreparedSandbox,
+        _ cancellation: Cancellation
     ) throws(SandboxError) -> RunningStep {
-        let started = try sandbox.hand(plan, supervision)
+        let started = try sandbox.hand(plan, supervision, cancellation)
         return RunningStep(
             process: started.process,
             processDescriptor: started.descriptor,

@@ -27,7 +27,7 @@ extension SandboxPlan {
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
         let step =
             if let lane {
-                try RunningStep.start(plan, supervision, in: lane.take())
+                try RunningStep.start(plan, supervision, in: lane.take(), cancellation)
             } else {
                 try RunningStep.start(plan, supervision)
             }

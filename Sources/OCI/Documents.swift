@@ -43,8 +43,8 @@ public struct Descriptor: Sendable, Hashable {
         guard let size = members.removeValue(forKey: "size")?.integer, size >= 0 else {
             throw DocumentError(document: document, problem: .missing("size"))
         }
-        // No blob is a petabyte, and sums of sizes must not overflow.
-        guard size <= 1 << 50 else {
+        // No blob has 16 TiB; and a document is too small to name as many as it takes for a sum to overflow.
+        guard size <= 1 << 44 else {
             throw DocumentError(document: document, problem: .malformed("size", value: "\(size)"))
         }
         guard let text = members.removeValue(forKey: "digest")?.string else {

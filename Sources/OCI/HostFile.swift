@@ -57,14 +57,20 @@ public enum HostFile {
     }
 
     /// Writes a file beside its final place and renames it there: readers see the old one or the new one, whole.
+    ///
+    /// With `lasting`, its content is on the disk before it has its name: after a power cut it is there whole or not at
+    /// all, where a file system may otherwise keep the name and lose the content.
     /// - Throws: ``HostFileError``; nothing is left behind then.
-    public static func write(_ bytes: [UInt8], to path: String) throws(HostFileError) {
+    public static func write(_ bytes: [UInt8], to path: String, lasting: Bool = false) throws(HostFileError) {
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw HostFileError("create", path, code: errno) }
-        do {
+        do throws(HostFileError) {
             defer { close(descriptor) }
             try write(bytes[...], descriptor: descriptor, named: path)
+            guard !lasting || fdatasync(descriptor) == 0 else {
+                throw HostFileError("write to the disk", path, code: errno)
+            }
         } catch {
             unlink(temporary)
             throw error

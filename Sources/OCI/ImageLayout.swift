@@ -76,7 +76,7 @@ public struct ImageLayout: Sendable {
         let path = blobPath(digest)
         // One that is there may be damaged: documents are small enough to look.
         let isThere = (try? HostFile.read(path, limit: document.count)) == document
-        if !isThere { try HostFile.write(document, to: path) }
+        if !isThere { try HostFile.write(document, to: path, lasting: true) }
         return Descriptor(mediaType: mediaType, digest: digest, size: Int64(document.count))
     }
 

@@ -9,6 +9,7 @@ extension Store {
         let lock = try lock("blob \(descriptor.digest)")
         defer { withExtendedLifetime(lock) {} }
         guard !images.hasBlob(descriptor) else { return }
+        defer { noteArrival(descriptor.digest) }
         guard !moving else { return try layout.move(descriptor, to: images) }
         let work = try makeWorkDirectory()
         try layout.copy(descriptor, to: images, by: work.unique("blob"))

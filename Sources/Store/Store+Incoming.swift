@@ -4,11 +4,21 @@ import OCI
 
 extension Store {
     /// A blob to be brought here; `nil` where it is there already, perhaps since another process has just brought it.
-    /// - Throws: ``HostFileError``.
-    public func incomingBlob(_ descriptor: Descriptor) throws -> IncomingBlob? {
+    ///
+    /// That is waited for until `isCancelled` says so; it may take as long as a download.
+    /// - Throws: ``HostFileError``, `CancellationError`.
+    public func incomingBlob(
+        _ descriptor: Descriptor,
+        isCancelled: () -> Bool = { false }
+    ) throws -> IncomingBlob? {
         if images.hasBlob(descriptor) { return nil }
-        let lock = try lock("blob \(descriptor.digest)")
-        if images.hasBlob(descriptor) { return nil }
+        var found = try lockIfFree("blob \(descriptor.digest)")
+        while found == nil {
+            if isCancelled() { throw CancellationError() }
+            usleep(100_000)
+            found = try lockIfFree("blob \(descriptor.digest)")
+        }
+        guard let lock = found, !images.hasBlob(descriptor) else { return nil }
         let path = "\(root)/incoming/\(descriptor.digest.hex)"
         return try IncomingBlob(descriptor, path: path, lock: lock)
     }
@@ -17,6 +27,7 @@ extension Store {
     /// - Throws: ``IncomingBlobError`` where it is not what was asked for, ``HostFileError``.
     public func publish(_ blob: IncomingBlob) throws {
         try blob.publish(as: images.blobPath(blob.descriptor.digest))
+        noteArrival(blob.descriptor.digest)
     }
 
     /// Reads a layer while it comes, and unpacks it where `lower` gives the layers below; that may wait for them.

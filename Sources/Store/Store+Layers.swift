@@ -259,6 +259,7 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
     case missingLayer(DiffID)
     case wrongDiffID(expected: DiffID, found: DiffID, blob: Digest)
     case emptyChain
+    case incompleteImage(String, Digest)
 
     /// One sentence: what is wrong, and what to do.
     public var description: String {
@@ -266,6 +267,9 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
         case .missingLayer(let diffID): "the layer \(diffID) is not in the store; build again with --no-cache"
         case .wrongDiffID(let expected, let found, let blob):
             "the layer \(blob) unpacks to \(found), but its image says \(expected): the image is corrupt; pull it again"
+        case .incompleteImage(let name, let digest):
+            "the image \(name) is incomplete: its manifest \(digest) is missing; pull or build it again, or remove its "
+                + "name with 'swbuild rm \(name)' first"
         case .emptyChain: "a chain without layers has no directory"
         }
     }

@@ -96,6 +96,10 @@ extension Store {
     private func namedBlobs() throws -> Set<Digest> {
         var result: Set<Digest> = []
         var waiting = try images.index().manifests.filter { $0.annotations[ImageLayout.referenceName] != nil }
+        // What such an image needs is not known: nothing of it must go before somebody has decided.
+        for entry in waiting where !HostFile.exists(images.blobPath(entry.digest)) {
+            throw StoreError.incompleteImage(entry.annotations[ImageLayout.referenceName] ?? "", entry.digest)
+        }
         while let entry = waiting.popLast() {
             guard result.insert(entry.digest).inserted else { continue }
             // An index may name images for other platforms that were never fetched.

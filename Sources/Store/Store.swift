@@ -334,6 +334,9 @@ public final class Store: Sendable {
         )
     }
 
+    /// Notes that a blob has come, which has to be on the disk before an image is named that needs it.
+    func noteArrival(_ digest: Digest) { newBlobs.withLock { $0.append(digest) } }
+
     private func noteNew(_ record: LayerRecord) {
         _ = unread.withLock { $0.remove(record.diffID) }
         known.withLock { $0[record.diffID] = record }

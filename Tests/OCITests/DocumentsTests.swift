@@ -60,6 +60,7 @@ import Testing
         (#"{"mediaType":"t","digest":"D"}"#, "size"), (#"{"mediaType":"t","digest":"D","size":-1}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":"1"}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":1.5}"#, "size"),
+        (#"{"mediaType":"t","digest":"D","size":17592186044417}"#, "size"),
         (#"{"mediaType":1,"digest":"D","size":1}"#, "mediaType"), ("[]", "descriptor"), ("null", "descriptor"),
     ])
     func descriptorsNameWhatIsMissing(text: String, member: String) throws {

@@ -7,9 +7,8 @@ import LayerDiff
 /// listed about in the order in which the walk comes to them, and no more than some wait to be taken: memory does not
 /// grow with the tree.
 final class ListingAhead: @unchecked Sendable {
-    // Unchecked because the compiler cannot see that all that changes is touched only under `lock`.
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    // Unchecked because the compiler cannot see that all that changes is touched only under `monitor`.
+    private let monitor = Monitor()
     private let tree: any SourceTree
     /// The directories that nobody has begun to list, those that the walk enters first at the end.
     private var waiting: [ContainerPath]
@@ -24,15 +23,6 @@ final class ListingAhead: @unchecked Sendable {
     private init(_ tree: any SourceTree, _ directories: [ContainerPath]) {
         self.tree = tree
         waiting = directories.reversed()
-        pthread_mutex_init(lock, nil)
-        pthread_cond_init(changed, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(changed)
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
-        changed.deallocate()
     }
 
     /// Begins with the directories among `nodes`; `nil` where there is none, or no thread to be had.
@@ -48,11 +38,11 @@ final class ListingAhead: @unchecked Sendable {
     }
 
     private func run() {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
+        monitor.lock()
+        defer { monitor.unlock() }
         while !isStopped {
             if size >= Self.most || waiting.isEmpty {
-                pthread_cond_wait(changed, lock)
+                monitor.wait()
             } else if let path = waiting.popLast() {
                 list(path)
             }
@@ -61,14 +51,14 @@ final class ListingAhead: @unchecked Sendable {
 
     /// Lists a directory that was taken from those that wait; the lock is let go of meanwhile.
     private func list(_ path: ContainerPath) {
-        pthread_mutex_unlock(lock)
+        monitor.unlock()
         let listing = Result { try tree.children(path) }
         let directories = (try? listing.get()).map(Self.directories) ?? []
-        pthread_mutex_lock(lock)
+        monitor.lock()
         listings[path] = listing
         size += Self.size(of: listing)
         waiting += directories.reversed()
-        pthread_cond_signal(changed)
+        monitor.signal()
     }
 
     private static func size(of listing: Result<[SourceNode], any Error>) -> Int {
@@ -77,13 +67,13 @@ final class ListingAhead: @unchecked Sendable {
 
     /// What a directory holds that the walk enters; it enters each of them once.
     func children(_ path: ContainerPath) throws -> [SourceNode] {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
+        monitor.lock()
+        defer { monitor.unlock() }
         while true {
             if let listing = listings.removeValue(forKey: path) {
                 size -= Self.size(of: listing)
                 // Not for each directory: the other thread is to have something to do when it wakes.
-                if size < Self.most / 2 { pthread_cond_signal(changed) }
+                if size < Self.most / 2 { monitor.signal() }
                 return try listing.get()
             }
             if let position = waiting.lastIndex(of: path) {
@@ -93,17 +83,17 @@ final class ListingAhead: @unchecked Sendable {
                 // The other thread is at it: here is time for one more.
                 list(other)
             } else {
-                pthread_cond_wait(changed, lock)
+                monitor.wait()
             }
         }
     }
 
     /// Nobody asks any more.
     func stop() {
-        pthread_mutex_lock(lock)
+        monitor.lock()
         isStopped = true
         listings = [:]
-        pthread_cond_signal(changed)
-        pthread_mutex_unlock(lock)
+        monitor.signal()
+        monitor.unlock()
     }
 }

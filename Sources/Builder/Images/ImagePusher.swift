@@ -86,7 +86,7 @@ public struct ImagePusher: Sendable {
         let total = blobs.reduce(0) { $0 + $1.size }
         let progress = TransferProgress("pushing \(name.familiar)", total: total, show: show)
         let summary = Mutex(Summary())
-        try inParallel(blobs.count, most: Self.most) { position in
+        _ = try inParallel(blobs.count, threads: Self.most, batch: 1) { position in
             let blob = blobs[position]
             let outcome = try push(blob, to: name, client, progress)
             summary.withLock { summary in

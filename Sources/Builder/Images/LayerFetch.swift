@@ -51,7 +51,7 @@ final class LayerFetch: Sendable {
     /// Brings them all.
     /// - Throws: the first failure, when all that was under way has ended.
     func run() throws {
-        try inParallel(layers.count, most: Self.most) { [self] position in
+        _ = try inParallel(layers.count, threads: Self.most, batch: 1) { [self] position in
             var isGood = false
             defer { finished.reach(position, isGood: isGood) }
             try bring(layers[position], position)
@@ -62,7 +62,13 @@ final class LayerFetch: Sendable {
     private func bring(_ layer: Layer, _ position: Int) throws {
         guard let diffID = layer.chain.last else { return }
         if !layer.needsBlob, try store.layer(diffID) != nil { return progress.add(layer.descriptor.size) }
-        guard let blob = try store.incomingBlob(layer.descriptor) else {
+        let incoming: IncomingBlob?
+        do {
+            incoming = try store.incomingBlob(layer.descriptor, isCancelled: isCancelled)
+        } catch is CancellationError {
+            throw BuildError.cancelled
+        }
+        guard let blob = incoming else {
             progress.add(layer.descriptor.size)
             return try store.admitLayer(layer.descriptor, as: diffID)
         }

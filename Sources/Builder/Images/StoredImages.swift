@@ -15,6 +15,8 @@ public struct StoredImages: Sendable {
         public var created: String?
         /// What the blobs of them all take, in bytes.
         public var size: Int64
+        /// Whether a document is missing or damaged that tells what the rest of it is.
+        public var isIncomplete = false
     }
 
     /// An image of the store.
@@ -39,8 +41,16 @@ public struct StoredImages: Sendable {
     /// All images, by name.
     /// - Throws: ``DocumentError``, ``BlobError`` or ``HostFileError``.
     public func list() throws -> [Listed] {
-        try store.images.index().manifests.filter { $0.mediaType.isManifest || $0.mediaType.isIndex }.map(listed)
-            .sorted { ($0.name ?? "~", $0.descriptor.digest) < ($1.name ?? "~", $1.descriptor.digest) }
+        try store.images.index().manifests.filter { $0.mediaType.isManifest || $0.mediaType.isIndex }.map { entry in
+            do {
+                return try listed(entry)
+            } catch is BlobError {
+                // The others are as good as ever, and who is to remove this one has to see its name.
+                let name = entry.annotations[ImageLayout.referenceName]
+                return Listed(name: name, descriptor: entry, platforms: [], size: 0, isIncomplete: true)
+            }
+        }
+        .sorted { ($0.name ?? "~", $0.descriptor.digest) < ($1.name ?? "~", $1.descriptor.digest) }
     }
 
     private func listed(_ entry: Descriptor) throws -> Listed {
@@ -49,7 +59,11 @@ public struct StoredImages: Sendable {
         var result = Listed(name: name, descriptor: entry, platforms: [], size: 0)
         var seen: Set<Digest> = []
         for image in tree.images {
-            for blob in image.blobs where seen.insert(blob.digest).inserted { result.size += blob.size }
+            for blob in image.blobs where seen.insert(blob.digest).inserted {
+                // An index names up to a thousand documents, each of which may claim what it likes.
+                let (sum, isMore) = result.size.addingReportingOverflow(blob.size)
+                result.size = isMore ? .max : sum
+            }
         }
         for image in tree.runnable {
             let config = try config(of: image.manifest)

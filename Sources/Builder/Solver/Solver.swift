@@ -86,6 +86,7 @@ struct Solver {
         let began = trace.start()
         let runner = StepRunner(id: id, node: node, graph: graph, states: states, environment: environment)
         guard let state = runner.resultAtHand() else { return nil }
+        if case .run = node.operation { environment.networks.beginStep() }
         trace.end(.queue, step: id.index, since: ready, at: began)
         trace.endStep(id.index, since: began, .cached)
         environment.progress.emit(.started(step: id.index, name: node.display.name))

@@ -19,6 +19,8 @@ final class PreparedSandbox: Sendable {
     nonisolated(unsafe) private let preparation: LoweredPlan
     nonisolated(unsafe) private let first: swb_plan
     nonisolated(unsafe) private let next: UnsafeMutablePointer<UnsafePointer<swb_plan>?>
+    /// The process's pidfd, as soon as there is one: the kernel writes it before the lane's thread stands still.
+    nonisolated(unsafe) private let descriptor: UnsafeMutablePointer<CInt>
 
     private struct State {
         var start: Start?
@@ -49,6 +51,8 @@ final class PreparedSandbox: Sendable {
         wake = Mutex(try Self.makePipe())
         next = .allocate(capacity: 1)
         next.initialize(to: nil)
+        descriptor = .allocate(capacity: 1)
+        descriptor.initialize(to: -1)
         var first = preparation.lowered
         streams.connect(&first, supervised: true)
         first.next = next
@@ -56,7 +60,10 @@ final class PreparedSandbox: Sendable {
         self.streams = Mutex(streams)
     }
 
-    deinit { next.deallocate() }
+    deinit {
+        next.deallocate()
+        descriptor.deallocate()
+    }
 
     private static func makePipe() throws(SandboxError) -> SharedPipe {
         do {
@@ -79,8 +86,9 @@ final class PreparedSandbox: Sendable {
             var lowered = first
             lowered.wake = reader.number
             start.failure = withExtendedLifetime(reader) {
-                swb_spawn(&lowered, &start.process, &start.descriptor)
+                swb_spawn(&lowered, &start.process, descriptor)
             }
+            start.descriptor = descriptor.pointee
         }
         let isAbandoned = state.withLock { state in
             state.start = start
@@ -102,7 +110,11 @@ final class PreparedSandbox: Sendable {
     /// Hands a plan over whose preparation is this one's, and waits until the process has taken it.
     ///
     /// - Throws: `SandboxError` when there is no process; what failed in it, its report tells.
-    func hand(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> Started {
+    func hand(
+        _ plan: LoweredPlan,
+        _ supervision: Supervision?,
+        _ cancellation: Cancellation
+    ) throws(SandboxError) -> Started {
         guard let streams = streams.withLock({ $0.take() }) else { throw SandboxError(.clone, code: ECANCELED) }
         var lowered = plan.lowered
         streams.connect(&lowered, supervised: supervision != nil)
@@ -119,19 +131,27 @@ final class PreparedSandbox: Sendable {
             var byte: UInt8 = 0
             if let pipe { _ = write(pipe.writer.number, &byte, 1) }
         }
-        let start = withExtendedLifetime(plan) { wait(listener) }
+        let start = withExtendedLifetime(plan) { wait(listener, cancellation) }
         wake.withLock { $0 = nil }
         guard let start, start.failure == 0 else { throw SandboxError(.clone, code: start?.failure ?? ECANCELED) }
         return Started(process: start.process, descriptor: Descriptor(start.descriptor), ends: streams.own(listener))
     }
 
     /// Waits until the process is the step's; its command may have a question before.
-    private func wait(_ listener: CallListener?) -> Start? {
-        var polled = [isStarted.number, listener?.descriptor ?? -1].map {
+    ///
+    /// A cancellation ends it, even where a mount does not come back to it.
+    private func wait(_ listener: CallListener?, _ cancellation: Cancellation) -> Start? {
+        var polled = [isStarted.number, listener?.descriptor ?? -1, cancellation.event].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         while polled[0].revents == 0 {
-            _ = poll(&polled, nfds_t(polled.count), -1)
+            // Cancelled, it is looked for again: the process may not have been there yet.
+            let patience: CInt = cancellation.event < 0 || polled[2].fd < 0 ? 100 : -1
+            _ = poll(&polled, nfds_t(polled.count), patience)
+            if cancellation.isCancelled {
+                polled[2].fd = -1
+                if descriptor.pointee >= 0 { _ = swb_pidfd_kill(descriptor.pointee, SIGKILL) }
+            }
             if let listener, polled[1].revents != 0 {
                 listener.serve(polled[1].revents)
                 polled[1].fd = listener.descriptor

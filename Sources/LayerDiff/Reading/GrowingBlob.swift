@@ -4,13 +4,12 @@ import SystemPackage
 /// A blob's file that may still be growing while it is read: a reader waits for what has not come yet.
 ///
 /// So a layer is unpacked while it is downloaded, and its bytes lie in the page cache alone. Unchecked because the
-/// compiler cannot see that all state is touched under the lock.
+/// compiler cannot see that all state is touched under the monitor.
 public final class GrowingBlob: @unchecked Sendable {
     private let file: OwnedDescriptor
     /// How many bytes there will be.
     let size: Int64
-    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let monitor = Monitor()
     private var available: Int64
     private var isFailed = false
 
@@ -19,15 +18,6 @@ public final class GrowingBlob: @unchecked Sendable {
         self.file = file
         self.size = size
         self.available = available
-        pthread_mutex_init(lock, nil)
-        pthread_cond_init(changed, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(changed)
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
-        changed.deallocate()
     }
 
     /// For the writer: the file holds its first `count` bytes now.
@@ -42,10 +32,10 @@ public final class GrowingBlob: @unchecked Sendable {
 
     /// Reads at `offset`, waiting until there is something: how many bytes, 0 at the blob's end.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LayerError) -> Int {
-        pthread_mutex_lock(lock)
-        while !isFailed, offset >= available, offset < size { pthread_cond_wait(changed, lock) }
+        monitor.lock()
+        while !isFailed, offset >= available, offset < size { monitor.wait() }
         let (readable, isFailed) = (available - offset, isFailed)
-        pthread_mutex_unlock(lock)
+        monitor.unlock()
         if isFailed { throw LayerError(.truncated) }
         guard readable > 0 else { return 0 }
         let count = Int(min(readable, Int64(buffer.count)))
@@ -57,10 +47,10 @@ public final class GrowingBlob: @unchecked Sendable {
     }
 
     private func update(_ change: () -> Void) {
-        pthread_mutex_lock(lock)
+        monitor.lock()
         change()
-        pthread_cond_broadcast(changed)
-        pthread_mutex_unlock(lock)
+        monitor.broadcast()
+        monitor.unlock()
     }
 }
 

@@ -16,7 +16,7 @@ public final class RegistryClient: Sendable {
     private struct State {
         var hosts: [RegistryHost.Place: RegistryHost] = [:]
         /// The endpoint that last had what was asked for, by repository: those before it are not asked again.
-        var goodEndpoints: [String: Int] = [:]
+        var goodEndpoints: [String: RegistryHost.Place] = [:]
     }
 
     /// A client for these settings, whose calls end early when `isCancelled` says so (asked on the calling thread).
@@ -46,13 +46,15 @@ extension RegistryClient {
     ) throws(RegistryError) -> Result {
         let endpoints = try endpoints(for: name, action)
         let repository = "\(name.registry)/\(name.repository)"
-        let first = min(state.withLock { $0.goodEndpoints[repository] ?? 0 }, endpoints.count - 1)
+        // By its place: mirrors for tags alone or digests alone make the lists differ.
+        let good = state.withLock { $0.goodEndpoints[repository] }
+        let first = endpoints.firstIndex { $0.host.place == good } ?? 0
         var mirrors: [String] = []
         for index in first... {
             let endpoint = endpoints[index]
             do throws(RegistryFailure) {
                 let result = try body(endpoint)
-                state.withLock { $0.goodEndpoints[repository] = index }
+                state.withLock { $0.goodEndpoints[repository] = endpoint.host.place }
                 return result
             } catch {
                 var whole = RegistryError(error.reason, registry: endpoint.host.place.name, action: action)

@@ -21,7 +21,9 @@ struct ImagesCommand: AsyncParsableCommand {
             let rows = images.map { image in
                 [
                     image.name ?? "<none>", String(image.descriptor.digest.hex.prefix(12)),
-                    image.platforms.isEmpty ? "-" : image.platforms.map(\.description).joined(separator: ","),
+                    image.isIncomplete
+                        ? "incomplete"
+                        : image.platforms.isEmpty ? "-" : image.platforms.map(\.description).joined(separator: ","),
                     image.created ?? "-", Table.size(image.size),
                 ]
             }

@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import Store
 import Testing
@@ -93,5 +94,22 @@ import Testing
         }
         let top = entry
         #expect(throws: ImageNotFound.self) { try ImageTree(top, in: store.images) }
+    }
+
+    @Test func anImageWithoutItsManifestIsNamedAndKeepsTheOthersFromNothing() async throws {
+        try await build("good:1", for: "linux/amd64")
+        try await build("bad:1", for: "linux/amd64")
+        let store = try store()
+        let images = StoredImages(store: store)
+        let bad = try images.entry("bad:1")
+        unlink(store.images.blobPath(bad.digest))
+        let listed = try images.list()
+        #expect(listed.map(\.name) == ["bad:1", "good:1"])
+        #expect(listed.map(\.isIncomplete) == [true, false])
+        let error = #expect(throws: StoreError.self) { try store.prune(keepingSeconds: nil) }
+        #expect(error?.description.contains("swbuild rm bad:1") == true)
+        try images.remove("bad:1")
+        _ = try store.prune(keepingSeconds: nil)
+        #expect(try images.find("good:1").manifest.layers.allSatisfy(store.images.hasBlob))
     }
 }
