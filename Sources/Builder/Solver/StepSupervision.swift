@@ -30,13 +30,14 @@ extension StepRunner {
         _ plan: SandboxPlan
     ) throws -> OwnershipSupervisor? {
         guard store.form.devices == .placeholders else { return nil }
-        let groups = user.supplementaryGroups
-        let scope = OwnershipSupervisor.Scope(
+        let groups = ([user.gid] + user.supplementaryGroups).uniqued()
+        var scope = OwnershipSupervisor.Scope(
             marksOwners: store.form.marksOwners,
             makesDevices: plan.capabilities.contains(.mknod),
             showsDevices: try chain.contains { try environment.deviceLayers.hasDevices($0, in: store) },
             credentials: Credentials(uid: user.uid, gid: user.gid, supplementaryGroups: groups)
         )
+        scope.noNewPrivileges = plan.noNewPrivileges
         return OwnershipSupervisor(scope, marks: .ofLayers)
     }
 }

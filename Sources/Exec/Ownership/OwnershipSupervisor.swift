@@ -18,6 +18,8 @@ public final class OwnershipSupervisor: CallSupervisor {
         public var showsDevices: Bool
         /// The user that the step would be.
         public var credentials: Credentials
+        /// Whether set-user-ID programs give those who run them nothing more.
+        public var noNewPrivileges = false
 
         /// A scope of these parts.
         public init(marksOwners: Bool, makesDevices: Bool, showsDevices: Bool, credentials: Credentials) {
@@ -28,9 +30,11 @@ public final class OwnershipSupervisor: CallSupervisor {
         }
     }
 
-    private let scope: Scope
-    private let marks: FileMarks
-    private let processes: PretendedCredentials
+    let scope: Scope
+    let marks: FileMarks
+    let processes: PretendedCredentials
+    /// When the step's first file can have been made; the kernel takes the times of files from this clock.
+    let began: timespec
     private let recorded = Mutex<[UInt64: FileOwner]>([:])
 
     /// A supervisor for one step.
@@ -38,6 +42,9 @@ public final class OwnershipSupervisor: CallSupervisor {
         self.scope = scope
         self.marks = marks
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        began = now
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
@@ -47,12 +54,12 @@ public final class OwnershipSupervisor: CallSupervisor {
     public static func traps(_ scope: Scope) -> [CallTrap] {
         var names = scope.makesDevices ? ["mknod", "mknodat"] : []
         if scope.showsDevices { names += statNames }
-        if scope.marksOwners { names += ownerNames + PretendedCredentials.names }
-        return names.isEmpty ? [] : [CallTrap(names)]
+        if scope.marksOwners { names += ownerNames + programNames + PretendedCredentials.names }
+        let traps = names.isEmpty ? [] : [CallTrap(names)]
+        return scope.marksOwners && !scope.showsDevices ? traps + pathStatTraps : traps
     }
 
     private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
-    private static let statNames = ["stat", "lstat", "fstat", "newfstatat", "statx"]
 
     /// The same.
     public var traps: [CallTrap] { Self.traps(scope) }
@@ -73,6 +80,9 @@ public final class OwnershipSupervisor: CallSupervisor {
             case let name where Self.ownerNames.contains(name): return try changeOwner(call, files)
             case let name where Self.statNames.contains(name):
                 return call.isNative ? try status(call, files) : .proceed
+            case let name where Self.programNames.contains(name):
+                beginProgram(call, files)
+                return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }
         } catch {
@@ -80,8 +90,8 @@ public final class OwnershipSupervisor: CallSupervisor {
         }
     }
 
-    private static func int(_ word: UInt64) -> CInt { CInt(truncatingIfNeeded: word) }
-    private static func id(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
+    static func int(_ word: UInt64) -> CInt { CInt(truncatingIfNeeded: word) }
+    static func id(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
 }
 
 // MARK: - Owners
@@ -153,11 +163,22 @@ extension OwnershipSupervisor {
         guard result == 0 else { throw Errno(rawValue: -result) }
     }
 
-    private func markedOwner(_ file: borrowing Descriptor) -> FileOwner? {
+    /// The owner that the file's mark names.
+    func markedOwner(_ file: borrowing Descriptor) -> FileOwner? {
         Self.attribute(marks.owner(.root).name, of: file).flatMap(marks.readOwner)
     }
 
-    private static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
+    /// What is recorded of a link or a pipe.
+    func recordedOwner(_ file: borrowing Descriptor, isInRoot: (UInt64) -> Bool) -> FileOwner? {
+        guard !recorded.withLock({ $0.isEmpty }) else { return nil }
+        var status = cshims_status()
+        guard cshims_status(file.number, "", &status) == 0, let owner = recorded.withLock({ $0[status.inode] }) else {
+            return nil
+        }
+        return isInRoot(status.device) ? owner : nil
+    }
+
+    static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
         var length = 0
         let number = file.number
         let value = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
@@ -210,55 +231,5 @@ extension OwnershipSupervisor {
     private static func split(_ path: [UInt8]) -> (parent: [UInt8], name: [UInt8]) {
         guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8(ascii: ".")], path) }
         return (slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash]), Array(path[(slash + 1)...]))
-    }
-
-    /// Says of a placeholder that it is a device; everything else is the kernel's to tell.
-    private func status(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
-        let words = call.arguments
-        let file: Descriptor
-        do throws(Errno) { file = try statFile(call, files) } catch { return .proceed }
-        let name = marks.device(FileMarks.Device(isBlockDevice: false, major: 0, minor: 0)).name
-        guard call.isWaiting, let value = Self.attribute(name, of: file), let device = marks.readDevice(value) else {
-            return .proceed
-        }
-        let kind = UInt32(device.isBlockDevice ? S_IFBLK : S_IFCHR)
-        let result: CInt
-        switch call.name {
-        case "statx":
-            let mask = Self.id(words[3])
-            result = swb_write_statx(
-                call.thread,
-                words[4],
-                file.number,
-                mask,
-                kind,
-                device.major,
-                device.minor
-            )
-        default:
-            let address = call.name == "newfstatat" ? words[2] : words[1]
-            result = swb_write_stat(call.thread, address, file.number, kind, device.major, device.minor)
-        }
-        guard result == 0 else { throw Errno(rawValue: -result) }
-        return .value(0)
-    }
-
-    private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {
-        let words = call.arguments
-        switch call.name {
-        case "fstat": return try files.file(Self.int(words[0]))
-        case "stat", "lstat":
-            guard let path = files.path(at: words[0]) else { throw .badAddress }
-            return try files.file(path, from: AT_FDCWD, followsLast: call.name == "stat")
-        default:
-            guard let path = files.path(at: words[1]) else { throw .badAddress }
-            let flags = Self.int(call.name == "statx" ? words[2] : words[3])
-            if path.isEmpty, flags & CInt(CSHIMS_AT_EMPTY_PATH) != 0 { return try files.file(Self.int(words[0])) }
-            return try files.file(
-                path,
-                from: Self.int(words[0]),
-                followsLast: flags & AT_SYMLINK_NOFOLLOW == 0
-            )
-        }
     }
 }
