@@ -28,6 +28,10 @@ class Builder:
     def version(self) -> str:
         raise NotImplementedError
 
+    def measures(self, workload: str) -> bool:
+        """Whether a workload is for this builder."""
+        return True
+
     def commands(self, call: Call) -> list[list[str]]:
         """What makes the layout from the input, one command after the other."""
         raise NotImplementedError
@@ -78,6 +82,9 @@ class RootlessSwbuild(Swbuild):
 
     def version(self) -> str:
         return f"{super().version()}, as an ordinary user with subordinate ids"
+
+    def measures(self, workload):
+        return workload.startswith("steps-")
 
     def commands(self, call):
         # The user writes the layout beside the state directory, which lies in one that is root's alone.

@@ -38,7 +38,7 @@ import Testing
         let program = try FilterDefinition(.docker, capabilities: capabilities).asLibraryMakesIt()
         try expectSame(program)
         // It is what a step's start waits for.
-        #expect(program.compacted().instructions.count * 3 < program.instructions.count)
+        #expect(program.compacted().instructions.count * 2 < program.instructions.count)
         #expect(SeccompProgram(checking: program.compacted().bytes) != nil)
     }
 

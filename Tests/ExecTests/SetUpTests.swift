@@ -75,13 +75,13 @@ private final class SilentFileSystem: Sendable {
         try #require(connection >= 0, "open /dev/fuse: \(Errno(rawValue: errno))")
         self.path = path
         let options = "fd=\(connection),rootmode=40000,user_id=0,group_id=0"
-        let result = mount("silent", path, "fuse", UInt(MS_NOSUID.rawValue | MS_NODEV.rawValue), options)
+        let result = mount("silent", path, "fuse", UInt(MS_NOSUID | MS_NODEV), options)
         try #require(result == 0, "mount: \(Errno(rawValue: errno))")
     }
 
     deinit {
         // The end of the connection is the end of all that waits.
         close(connection)
-        umount2(path, CInt(MNT_DETACH.rawValue))
+        umount2(path, CInt(MNT_DETACH))
     }
 }

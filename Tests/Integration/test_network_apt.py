@@ -53,12 +53,12 @@ RUN hello --greeting=installed > /greeting && getent passwd tcpdump > /user
 
 
 # What says when and where it was written, or is a matter of chance.
-CHANGING = re.compile(r"/(var/log|var/cache/(ldconfig|apt)|var/lib/apt|etc/machine-id|var/lib/dbus/machine-id|proc|sys|dev)\\b")
+CHANGING = re.compile(r"/(var/log|var/cache/(ldconfig|apt)|var/lib/apt|etc/machine-id|var/lib/dbus/machine-id|proc|sys|dev)\b")
 
 
 def owners(layout: Layout) -> dict[str, tuple]:
     """What root can give to files and others cannot, by path."""
-    return {path: (entry["type"], entry["mode"], entry["owner"]) for path, entry in layout.tree.items()
+    return {path: (entry["type"], entry.get("mode"), entry["owner"]) for path, entry in layout.tree.items()
             if not CHANGING.match(path)}
 
 

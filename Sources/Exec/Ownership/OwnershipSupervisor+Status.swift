@@ -6,25 +6,6 @@ import SystemPackage
 extension OwnershipSupervisor {
     static let statNames = ["stat", "lstat", "fstat", "newfstatat", "statx"]
 
-    /// Where owners alone are shown, only questions about names are answered.
-    ///
-    /// Those about open files are most of them (each program that the dynamic linker loads asks some), and they are asked
-    /// for sizes.
-    static let pathStatTraps = [
-        CallTrap(["stat", "lstat"]),
-        CallTrap(["newfstatat"], where: [namesFile(flags: 3)]),
-        CallTrap(["statx"], where: [namesFile(flags: 2)]),
-    ]
-
-    private static func namesFile(flags argument: UInt32) -> SeccompRules.Comparison {
-        SeccompRules.Comparison(
-            argument: argument,
-            comparison: .maskedEqual,
-            value: UInt64(CSHIMS_AT_EMPTY_PATH),
-            second: 0
-        )
-    }
-
     /// Says of a placeholder that it is a device, and of a file that it is its owner's; else the kernel is right.
     func status(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
         let words = call.arguments

@@ -1,6 +1,5 @@
 import CShims
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// Does for a step in a user namespace what the kernel refuses there: device nodes, and owners that are not mapped.
@@ -20,6 +19,10 @@ public final class OwnershipSupervisor: CallSupervisor {
         public var credentials: Credentials
         /// Whether set-user-ID programs give those who run them nothing more.
         public var noNewPrivileges = false
+        /// The owners of links and pipes of the layers, by inode, where they are not root's.
+        public var linkOwners: [UInt64: FileOwner] = [:]
+        /// The step's upper directory.
+        public var upperDirectory = ""
 
         /// A scope of these parts.
         public init(marksOwners: Bool, makesDevices: Bool, showsDevices: Bool, credentials: Credentials) {
@@ -35,12 +38,13 @@ public final class OwnershipSupervisor: CallSupervisor {
     let processes: PretendedCredentials
     /// When the step's first file can have been made; the kernel takes the times of files from this clock.
     let began: timespec
-    private let recorded = Mutex<[UInt64: FileOwner]>([:])
+    private let links: LinkOwners
 
     /// A supervisor for one step.
     public init(_ scope: Scope, marks: FileMarks) {
         self.scope = scope
         self.marks = marks
+        links = LinkOwners(ofLayers: scope.linkOwners, upperDirectory: scope.upperDirectory)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)
@@ -48,15 +52,14 @@ public final class OwnershipSupervisor: CallSupervisor {
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
-    public var owners: [UInt64: FileOwner] { recorded.withLock { $0 } }
+    public var owners: [UInt64: FileOwner] { links.changes }
 
     /// What every step of this scope is asked about.
     public static func traps(_ scope: Scope) -> [CallTrap] {
         var names = scope.makesDevices ? ["mknod", "mknodat"] : []
-        if scope.showsDevices { names += statNames }
+        if scope.showsDevices || scope.marksOwners { names += statNames }
         if scope.marksOwners { names += ownerNames + programNames + PretendedCredentials.names }
-        let traps = names.isEmpty ? [] : [CallTrap(names)]
-        return scope.marksOwners && !scope.showsDevices ? traps + pathStatTraps : traps
+        return names.isEmpty ? [] : [CallTrap(names)]
     }
 
     private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
@@ -142,14 +145,12 @@ extension OwnershipSupervisor {
         let kind = mode_t(status.mode) & S_IFMT
         let takesMarks = kind == S_IFREG || kind == S_IFDIR
         let unchanged = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        // After the change: what was in a lower layer has got the inode of the upper one by now.
-        _ = cshims_status(file.number, "", &status)
-        let (inode, recorded) = (status.inode, recorded.withLock { $0[status.inode] })
+        let recorded = takesMarks ? nil : links.owner(of: status.inode)
         var owner = (takesMarks ? markedOwner(file) : recorded) ?? (takesMarks ? unchanged : .root)
         if uid != .max { owner.uid = uid }
         if gid != .max { owner.gid = gid }
         guard takesMarks else {
-            if isInRoot(status.device) { self.recorded.withLock { $0[inode] = owner } }
+            if isInRoot(status.device) { links.set(owner, of: file, inode: status.inode) }
             return
         }
         try Self.set(marks.owner(owner), on: file)
@@ -170,9 +171,9 @@ extension OwnershipSupervisor {
 
     /// What is recorded of a link or a pipe.
     func recordedOwner(_ file: borrowing Descriptor, isInRoot: (UInt64) -> Bool) -> FileOwner? {
-        guard !recorded.withLock({ $0.isEmpty }) else { return nil }
+        guard !links.isEmpty else { return nil }
         var status = cshims_status()
-        guard cshims_status(file.number, "", &status) == 0, let owner = recorded.withLock({ $0[status.inode] }) else {
+        guard cshims_status(file.number, "", &status) == 0, let owner = links.owner(of: status.inode) else {
             return nil
         }
         return isInRoot(status.device) ? owner : nil
