@@ -151,14 +151,11 @@ import Testing
     @Test func newFilesInASetGroupIDDirectoryHaveItsGroup() throws {
         let directory = try scratch.directory("out")
         try shell("cd \(scratch.path)/out && mkdir s && chmod 2775 s && mkdir s/sub && touch s/f s/own s/sub/g plain")
-        try directory.setExtendedAttribute(
-            OwnerMark.attribute(for: OwnerMark.Owner(uid: 0, gid: 50)),
-            on: Array("s".utf8)
-        )
-        try directory.directory(ContainerPath("s")).setExtendedAttribute(
-            OwnerMark.attribute(for: OwnerMark.Owner(uid: 1, gid: 7)),
-            on: Array("own".utf8)
-        )
+        var group = TreeEntry(path: ContainerPath("s"), kind: .directory(opaque: false), mode: 0o2775)
+        group.gid = 50
+        var own = TreeEntry(path: ContainerPath("s/own"), kind: .file(size: 0), mode: 0o644)
+        (own.uid, own.gid) = (1, 7)
+        try UpperDirectory.markOwners(of: [group, own], in: directory)
         let user = StepOwners(recorded: [:], ofNewFiles: OwnerMark.Owner(uid: 1000, gid: 1001))
         let changes = try UpperDirectory.changes(
             in: directory,
