@@ -39,10 +39,23 @@ extension Store {
         if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
         try images.copy(descriptor, to: layout, by: temporary, verifying: !isKnown)
         guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
-        try database.query(
-            "INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)",
-            [.text(descriptor.digest.hex), .text(stamp.text)]
-        )
+        let statement = Self.verification(descriptor.digest, stamp)
+        try database.query(statement.text, statement.values)
+    }
+
+    /// What to keep of a layer's blob that this process hashed while it wrote it; `nil` where that is not worth it.
+    ///
+    /// It was renamed into place after its last byte was written, and nobody writes to a blob in its place: there is no
+    /// change that could go unseen, however fresh the file is.
+    func verification(of layer: LayerRecord) -> (text: String, values: [DatabaseValue])? {
+        guard layer.size >= Self.smallestRemembered, let stamp = BlobStamp(images.blobPath(layer.digest)) else {
+            return nil
+        }
+        return Self.verification(layer.digest, stamp)
+    }
+
+    private static func verification(_ digest: Digest, _ stamp: BlobStamp) -> (text: String, values: [DatabaseValue]) {
+        ("INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)", [.text(digest.hex), .text(stamp.text)])
     }
 
     private func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {

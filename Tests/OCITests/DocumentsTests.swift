@@ -60,7 +60,6 @@ import Testing
         (#"{"mediaType":"t","digest":"D"}"#, "size"), (#"{"mediaType":"t","digest":"D","size":-1}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":"1"}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":1.5}"#, "size"),
-        (#"{"mediaType":"t","digest":"D","size":17592186044417}"#, "size"),
         (#"{"mediaType":1,"digest":"D","size":1}"#, "mediaType"), ("[]", "descriptor"), ("null", "descriptor"),
     ])
     func descriptorsNameWhatIsMissing(text: String, member: String) throws {
@@ -68,6 +67,13 @@ import Testing
         #expect(throws: DocumentError(document: "index x", problem: .missing(member))) {
             try Descriptor(json: json, in: "index x")
         }
+    }
+
+    /// The sizes of as many descriptors as a document holds can be added.
+    @Test func descriptorsOfMoreThanSixteenTerabytesAreRefused() throws {
+        let json = try json(#"{"mediaType":"t","digest":"\#(Self.digest)","size":17592186044417}"#)
+        let error = #expect(throws: DocumentError.self) { try Descriptor(json: json, in: "index x") }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("17592186044417"))
     }
 
     @Test func descriptorsNameAMalformedDigest() throws {
