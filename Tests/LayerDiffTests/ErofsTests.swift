@@ -70,7 +70,7 @@ import Testing
             "whiteouts",
             [
                 Member("d/.wh.gone"), Member(".wh.f"), Member("o/.wh..wh..opq"), Member("o/new"), Member(".wh.r"),
-                Member("r/", "5"), Member("r/x"), Member("p/x"), Member(".wh.p"), Member(".wh.q"), Member("q/x"),
+                Member("r/", "5"), Member("r/x"), Member("p/x"), Member(".wh.p"),
             ]
         ),
         Case("an opaque root", [Member(".wh..wh..opq"), Member("f")]),
@@ -217,11 +217,11 @@ import Testing
     @Test func directoriesMayBeLarge() throws {
         let scratch = try Scratch()
         try shell(
-            "cd \(scratch.path) && mkdir -p t/d && cd t/d && seq -f 'a-file-with-a-name-of-some-length-%06.0f' 1 100000 | xargs touch && cd .. && tar cf ../tar ."
+            "cd \(scratch.path) && mkdir -p t/d && cd t/d && seq -f 'a-file-with-a-name-of-some-length-%06.0f' 1 30000 | xargs touch && cd .. && tar cf ../tar ."
         )
         let (_, file) = try scratch.image("tar")
         let mount = try ErofsMount(file)
-        #expect(try shell("ls \(mount.path)/d | wc -l && ls -d \(mount.path)/d/*5000 | wc -l") == "100000\n20\n")
+        #expect(try shell("ls \(mount.path)/d | wc -l && ls -d \(mount.path)/d/*5000 | wc -l") == "30000\n3\n")
         #expect(try Directory(path: mount.path).status(ContainerPath("d"))?.linkCount == 2)
     }
 
