@@ -1,16 +1,17 @@
 import Glibc
 import OCI
 
-/// What the file system says of a blob that was hashed: as long as it says the same, the blob is the same.
+/// What the file system says of a file that was read: as long as it says the same, the file is the same.
 ///
 /// The rule is that of the context's digests: a file that was changed just before it was looked at may be changed again
 /// without a sign, and is not remembered.
-struct BlobStamp: Hashable {
-    let text: String
+public struct FileStamp: Sendable, Hashable {
+    /// All of it, to be kept.
+    public let text: String
     private let latest: Int64
 
     /// The stamp of the file at `path`; `nil` where there is none.
-    init?(_ path: String) {
+    public init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         let (modified, changed) = (status.st_mtim, status.st_ctim)
@@ -22,7 +23,7 @@ struct BlobStamp: Hashable {
     }
 
     /// Whether the file was as it is for long enough when `now` came.
-    func isSettled(at now: Int64) -> Bool { latest < now - 2 }
+    public func isSettled(at now: Int64) -> Bool { latest < now - 2 }
 }
 
 extension Store {
@@ -34,18 +35,18 @@ extension Store {
     func copyVerified(_ descriptor: Descriptor, to layout: ImageLayout, by temporary: String) throws {
         let path = images.blobPath(descriptor.digest)
         let began = Self.now
-        let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
+        let stamp = descriptor.size >= Self.smallestRemembered ? FileStamp(path) : nil
         var isKnown = isFresh(descriptor.digest)
         if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
         try images.copy(descriptor, to: layout, by: temporary, verifying: !isKnown)
-        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
+        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == FileStamp(path) else { return }
         try database.query(
             "INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)",
             [.text(descriptor.digest.hex), .text(stamp.text)]
         )
     }
 
-    private func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {
+    private func isVerified(_ digest: Digest, _ stamp: FileStamp) throws -> Bool {
         let rows = try database.query("SELECT stamp FROM verified WHERE digest = ?", [.text(digest.hex)])
         return rows.first?[0].text == stamp.text
     }
