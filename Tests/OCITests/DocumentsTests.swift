@@ -60,12 +60,18 @@ import Testing
         (#"{"mediaType":"t","digest":"D"}"#, "size"), (#"{"mediaType":"t","digest":"D","size":-1}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":"1"}"#, "size"),
         (#"{"mediaType":"t","digest":"D","size":1.5}"#, "size"),
-        (#"{"mediaType":"t","digest":"D","size":17592186044417}"#, "size"),
         (#"{"mediaType":1,"digest":"D","size":1}"#, "mediaType"), ("[]", "descriptor"), ("null", "descriptor"),
     ])
     func descriptorsNameWhatIsMissing(text: String, member: String) throws {
         let json = try json(text.replacing("\"D\"", with: "\"\(Self.digest)\""))
         #expect(throws: DocumentError(document: "index x", problem: .missing(member))) {
+            try Descriptor(json: json, in: "index x")
+        }
+    }
+
+    @Test func aSizeThatNothingHasIsNamed() throws {
+        let json = try json("{\"mediaType\":\"t\",\"digest\":\"\(Self.digest)\",\"size\":17592186044417}")
+        #expect(throws: DocumentError(document: "index x", problem: .malformed("size", value: "17592186044417"))) {
             try Descriptor(json: json, in: "index x")
         }
     }
