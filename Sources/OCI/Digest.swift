@@ -61,6 +61,12 @@ public struct Digest: Sendable {
         }
     }
 
+    /// The first 16 of the digits: enough to tell a few thousand apart where somebody looks at them.
+    public var shortHex: String {
+        let digits = String(words.0, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
     /// Hands the 32 bytes to `body`.
     public func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
         let bytes = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
@@ -114,6 +120,17 @@ extension Digest {
         /// Adds `bytes` to what is hashed.
         public mutating func update(_ bytes: [UInt8]) {
             bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        }
+
+        /// Adds so many zeros to what is hashed.
+        public mutating func update(zeros count: Int64) {
+            let zeros = [UInt8](repeating: 0, count: Int(min(count, 64 << 10)))
+            var rest = count
+            while rest > 0 {
+                let part = Int(min(rest, Int64(zeros.count)))
+                zeros.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<part])) }
+                rest -= Int64(part)
+            }
         }
 
         /// The digest of all that was added.

@@ -136,8 +136,10 @@ extension JSONParser {
         while index < bytes.count {
             switch bytes[index] {
             case UInt8(ascii: "\""):
-                text += bytes[start..<index]
+                let rest = bytes[start..<index]
                 index += 1
+                if text.isEmpty, let result = String(validating: rest, as: UTF8.self) { return result }
+                text += rest
                 guard let result = String(validating: text, as: UTF8.self) else { throw Malformed() }
                 return result
             case UInt8(ascii: "\\"):

@@ -19,7 +19,8 @@ extension Store {
     /// - Throws: ``FileError`` where a part cannot be read.
     public func diskUsage() throws -> [PartUsage] {
         let parts = [
-            "images", "layers", "indexes", "cache-mounts", "downloads", "incoming", "git", "contexts", "logs", "tmp",
+            "images", "layers", "indexes", "pieces", "cache-mounts", "downloads", "incoming", "git", "contexts", "logs",
+            "tmp",
         ]
         return try parts.map { name in
             let directory = try Directory(path: "\(root)/\(name)")
@@ -153,6 +154,7 @@ extension Store {
             if let hex = row[0].text { blobs.insert(hex) }
         }
         try remove("images/blobs/sha256") { blobs.contains($0) }
+        try remove("pieces") { blobs.contains($0) }
         try remove("indexes") { kept.contains($0) }
         // Directories named by a ChainID cannot be told apart from stale ones: they are unpacked again when needed.
         try remove("layers") { kept.contains($0) }

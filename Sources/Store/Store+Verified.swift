@@ -1,11 +1,11 @@
 import Glibc
 import OCI
 
-/// What the file system says of a file that was read: as long as it says the same, the file is the same.
+/// What the file system says of a blob, or another file, that was read: as long as it says the same, it is the same.
 ///
 /// The rule is that of the context's digests: a file that was changed just before it was looked at may be changed again
 /// without a sign, and is not remembered.
-public struct FileStamp: Sendable, Hashable {
+public struct BlobStamp: Sendable, Hashable {
     /// All of it, to be kept.
     public let text: String
     private let latest: Int64
@@ -35,18 +35,31 @@ extension Store {
     func copyVerified(_ descriptor: Descriptor, to layout: ImageLayout, by temporary: String) throws {
         let path = images.blobPath(descriptor.digest)
         let began = Self.now
-        let stamp = descriptor.size >= Self.smallestRemembered ? FileStamp(path) : nil
+        let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
         var isKnown = isFresh(descriptor.digest)
         if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
         try images.copy(descriptor, to: layout, by: temporary, verifying: !isKnown)
-        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == FileStamp(path) else { return }
-        try database.query(
-            "INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)",
-            [.text(descriptor.digest.hex), .text(stamp.text)]
-        )
+        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
+        let statement = Self.verification(descriptor.digest, stamp)
+        try database.query(statement.text, statement.values)
     }
 
-    private func isVerified(_ digest: Digest, _ stamp: FileStamp) throws -> Bool {
+    /// What to keep of a layer's blob that this process hashed while it wrote it; `nil` where that is not worth it.
+    ///
+    /// It was renamed into place after its last byte was written, and nobody writes to a blob in its place: there is no
+    /// change that could go unseen, however fresh the file is.
+    func verification(of layer: LayerRecord) -> (text: String, values: [DatabaseValue])? {
+        guard layer.size >= Self.smallestRemembered, let stamp = BlobStamp(images.blobPath(layer.digest)) else {
+            return nil
+        }
+        return Self.verification(layer.digest, stamp)
+    }
+
+    private static func verification(_ digest: Digest, _ stamp: BlobStamp) -> (text: String, values: [DatabaseValue]) {
+        ("INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)", [.text(digest.hex), .text(stamp.text)])
+    }
+
+    private func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {
         let rows = try database.query("SELECT stamp FROM verified WHERE digest = ?", [.text(digest.hex)])
         return rows.first?[0].text == stamp.text
     }

@@ -38,7 +38,8 @@ public final class Store: Sendable {
         form = owner.form
         try owner.claim(self.root)
         for name in [
-            "layers", "indexes", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads", "git",
+            "layers", "indexes", "pieces", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads",
+            "git",
             "incoming", "images", "images/blobs",
         ] {
             try Self.makeRoom("\(self.root)/\(name)")
@@ -207,7 +208,9 @@ public final class Store: Sendable {
     /// Keeps what came of a step together with its layer, whose blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: StepRecord, layer: LayerRecord, tree: Digest) throws {
-        try database.transaction([Self.insertion(of: layer, tree: tree), Self.insertion(of: record)])
+        var statements = [Self.insertion(of: layer, tree: tree), Self.insertion(of: record)]
+        if let verified = verification(of: layer) { statements.append(verified) }
+        try database.transaction(statements)
         noteNew(layer)
     }
 

@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test func namesItsEncoders() {
-        #expect(LayerCompression.gzip.encoderName == "isal-1-256k")
+        #expect(LayerCompression.gzip.encoderName == "isal-1-128k-512k")
         #expect(LayerCompression.zstd(level: 9).encoderName == "zstd-9")
         #expect(LayerCompression.none.encoderName == "none")
     }

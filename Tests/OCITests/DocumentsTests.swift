@@ -69,11 +69,11 @@ import Testing
         }
     }
 
-    @Test func aSizeThatNothingHasIsNamed() throws {
-        let json = try json("{\"mediaType\":\"t\",\"digest\":\"\(Self.digest)\",\"size\":17592186044417}")
-        #expect(throws: DocumentError(document: "index x", problem: .malformed("size", value: "17592186044417"))) {
-            try Descriptor(json: json, in: "index x")
-        }
+    /// The sizes of as many descriptors as a document holds can be added.
+    @Test func descriptorsOfMoreThanSixteenTerabytesAreRefused() throws {
+        let json = try json(#"{"mediaType":"t","digest":"\#(Self.digest)","size":17592186044417}"#)
+        let error = #expect(throws: DocumentError.self) { try Descriptor(json: json, in: "index x") }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("17592186044417"))
     }
 
     @Test func descriptorsNameAMalformedDigest() throws {

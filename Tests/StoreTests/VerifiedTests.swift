@@ -28,7 +28,7 @@ import Testing
 
     /// Notes that the blob was hashed as it is now.
     private func remember() throws {
-        let stamp = try #require(FileStamp(path))
+        let stamp = try #require(BlobStamp(path))
         try store.database.query(
             "INSERT INTO verified (digest, stamp) VALUES (?, ?)",
             [.text(layer.digest.hex), .text(stamp.text)]
@@ -61,14 +61,14 @@ import Testing
     }
 
     @Test func aStampSettlesAfterTheClocksGrain() throws {
-        let stamp = try #require(FileStamp(path))
+        let stamp = try #require(BlobStamp(path))
         var status = stat()
         try #require(stat(path, &status) == 0)
         let changed = Int64(status.st_ctim.tv_sec)
         #expect(!stamp.isSettled(at: changed))
         #expect(!stamp.isSettled(at: changed + 2))
         #expect(stamp.isSettled(at: changed + 3))
-        #expect(FileStamp("\(path).missing") == nil)
+        #expect(BlobStamp("\(path).missing") == nil)
     }
 
     @Test func pruningForgetsBlobsThatAreGone() throws {

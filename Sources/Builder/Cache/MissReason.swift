@@ -6,8 +6,7 @@ enum MissReason {
     private static let longestList = 3
 
     /// A sentence without a final stop; `nil` where nothing is known of the step.
-    static func explain(_ identity: StepIdentity, fields: [UInt8], earlier: [StepRecord]) -> String? {
-        guard let now = try? JSONValue(parsing: fields, as: "fields") else { return nil }
+    static func explain(_ identity: StepIdentity, fields now: JSONValue, earlier: [StepRecord]) -> String? {
         // The nearest of the earlier records: one with the same key, else the last used.
         if earlier.contains(where: { $0.identity.key == identity.key }) { return "the layers below it changed" }
         guard let last = earlier.first, let before = try? JSONValue(parsing: last.fields, as: "fields") else {
@@ -39,9 +38,19 @@ enum MissReason {
 
     /// The files that differ: each is kept as digest, mode and path.
     private static func contents(_ before: JSONValue, _ now: JSONValue) -> String? {
-        let old = files(before)
-        let new = files(now)
-        guard !old.isEmpty, !new.isEmpty else { return nil }
+        var oldLines = before["files"]?.strings?[...] ?? []
+        var newLines = now["files"]?.strings?[...] ?? []
+        guard !oldLines.isEmpty, !newLines.isEmpty else { return nil }
+        // Both are in one order, and most of many files are as they were.
+        while let line = oldLines.first, line == newLines.first {
+            oldLines.removeFirst()
+            newLines.removeFirst()
+        }
+        while let line = oldLines.last, line == newLines.last {
+            oldLines.removeLast()
+            newLines.removeLast()
+        }
+        let (old, new) = (files(oldLines), files(newLines))
         var parts: [String] = []
         let changed = new.keys.filter { old[$0] != nil && old[$0] != new[$0] }.sorted()
         let added = new.keys.filter { old[$0] == nil }.sorted()
@@ -52,9 +61,10 @@ enum MissReason {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
-    private static func files(_ fields: JSONValue) -> [String: Substring] {
+    /// Digest and mode by path.
+    private static func files(_ lines: ArraySlice<String>) -> [String: Substring] {
         var result: [String: Substring] = [:]
-        for line in fields["files"]?.strings ?? [] {
+        for line in lines {
             let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
             result[String(parts[2])] = line[..<parts[1].endIndex]

@@ -24,10 +24,16 @@ struct StepFields {
     var files: [SelectionDigest.KeptFile] = []
 
     /// The fields as they are kept.
-    func encoded() -> [UInt8] {
+    func document() -> JSONValue {
         var members: [String: JSONValue] = [:]
         for field in fields { members[field.name] = .strings(field.values) }
         if !files.isEmpty { members["files"] = .strings(files.map(\.line)) }
-        return (try? JSONValue.object(members).encoded()) ?? []
+        return .object(members)
     }
+
+    /// The document's bytes.
+    func encoded() -> [UInt8] { Self.encoded(document()) }
+
+    /// The bytes of a step's document.
+    static func encoded(_ document: JSONValue) -> [UInt8] { (try? document.encoded()) ?? [] }
 }

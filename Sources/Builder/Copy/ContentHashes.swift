@@ -44,9 +44,14 @@ final class ContentHashes: Sendable {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let digest = try contentDigest(directory, node.entry.path)
-        let latest = max(status.modified.seconds, status.changed.seconds)
-        if latest < now.tv_sec - 2 { state.withLock { $0.learnt[FileKey(status)] = digest } }
+        learn(digest, of: status, at: Int64(now.tv_sec))
         return digest
+    }
+
+    /// Keeps the digest of a file that was read after `time`, and was then as `status` says.
+    func learn(_ digest: Digest, of status: FileStatus, at time: Int64) {
+        let latest = max(status.modified.seconds, status.changed.seconds)
+        if latest < time - 2 { state.withLock { $0.learnt[FileKey(status)] = digest } }
     }
 
     /// Writes back what this build used, where it learnt something.

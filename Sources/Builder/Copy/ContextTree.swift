@@ -113,5 +113,10 @@ final class ContextTree: SourceTree, Sendable {
 
     func knownDigest(_ node: SourceNode) -> Digest? { node.status.flatMap(hashes.knownDigest) }
 
+    /// Keeps a digest for later builds, of a file that was read after `time`.
+    func learn(_ digest: Digest, of node: SourceNode, at time: Int64) {
+        if let status = node.status { hashes.learn(digest, of: status, at: time) }
+    }
+
     var isListedByKernel: Bool { true }
 }

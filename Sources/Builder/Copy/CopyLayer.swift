@@ -19,6 +19,10 @@ struct CopyLayer {
     private var group = 0
     /// The mode of the directories that are made on the way to what is being placed.
     private var impliedMode: UInt16 = 0o755
+    /// A directory that this layer makes: beneath it there is nothing but what was placed.
+    private var newDirectory: ContainerPath?
+    /// The directory that was last seen to be listed: what is placed comes directory by directory.
+    private var lastParent: ContainerPath?
 
     /// Names of one file stay names of one file within what one source selected.
     private struct Link: Hashable {
@@ -32,6 +36,7 @@ struct CopyLayer {
         self.owner = owner
         self.now = now
         mode = step.mode.flatMap(ModeChange.init(parsing:))
+        if stack == nil { newDirectory = .root }
     }
 
     /// The layer's entries in byte order.
@@ -55,6 +60,7 @@ struct CopyLayer {
 
     private func existing(_ path: ContainerPath) -> TreeEntry? {
         if let entry = placedEntry(path) { return entry }
+        if let newDirectory, newDirectory.isAncestor(of: path) { return nil }
         // What was placed in the way of a directory hides what is below that.
         var ancestor = path.parent
         while let current = ancestor {
@@ -68,6 +74,7 @@ struct CopyLayer {
 
     private mutating func put(_ entry: LayerEntry, link: Link? = nil) {
         let path = entry.entry.path
+        if path == lastParent, !entry.entry.isDirectory { lastParent = nil }
         let position = positions[path] ?? Int32(placed.count)
         if Int(position) < placed.count {
             placed[Int(position)] = entry
@@ -140,13 +147,20 @@ struct CopyLayer {
         if replaces { try makeDirectory(destination) }
         // Where each directory of the source went: a link to a directory leads its contents elsewhere.
         var places: [ContainerPath: ContainerPath] = [.root: destination]
+        var last: (source: ContainerPath, place: ContainerPath)?
         for item in group.items {
             guard let parent = item.relative.parent else {
                 try placeTop(item.node.entry, at: destination)
                 continue
             }
-            let directory = try places[parent] ?? makePlace(parent, below: destination, &places)
-            var target = directory.appending(item.relative.name)
+            let directory =
+                if let last, last.source == parent {
+                    last.place
+                } else {
+                    try places[parent] ?? makePlace(parent, below: destination, &places)
+                }
+            last = (parent, directory)
+            let target = directory.child(Array(item.relative.name))
             if item.node.entry.isDirectory {
                 if case .symlink? = existing(target)?.kind, !step.link {
                     let resolved = try resolve(target)
@@ -154,8 +168,6 @@ struct CopyLayer {
                         places[item.relative] = resolved
                         continue
                     }
-                } else if replaces, isDirectory(target) == false {
-                    target = directory.appending(item.relative.name)
                 }
                 places[item.relative] = target
             }
@@ -238,8 +250,9 @@ struct CopyLayer {
     }
 
     private mutating func makeParents(of path: ContainerPath) throws {
-        guard let parent = path.parent, !parent.isRoot else { return }
+        guard let parent = path.parent, !parent.isRoot, parent != lastParent else { return }
         try makeDirectory(parent)
+        lastParent = parent
     }
 
     /// Lists a directory and those above it: as they are where they exist, new ones otherwise.
@@ -251,7 +264,9 @@ struct CopyLayer {
             try keep(path)
             return
         }
-        if let old = existing(path), !isReplaceable(old), !step.link { throw CopyError.fileInTheWay(path) }
+        let old = existing(path)
+        if let old, !isReplaceable(old), !step.link { throw CopyError.fileInTheWay(path) }
+        if old == nil, newDirectory?.isAncestor(of: path) != true { newDirectory = path }
         let entry = TreeEntry(
             path: path,
             kind: .directory(opaque: false),

@@ -10,7 +10,14 @@ struct SelectionDigest {
         var digest: Digest
 
         /// The beginning of the digest, mode and path.
-        var line: String { "\(digest.hex.prefix(16)) \(String(mode, radix: 8)) \(path)" }
+        var line: String {
+            var line = digest.shortHex
+            line += " "
+            line += String(mode, radix: 8)
+            line += " "
+            line += path.description
+            return line
+        }
     }
 
     /// The digest of all that matters to the step.
@@ -25,8 +32,15 @@ extension Selection {
     /// The digest of what was selected, as far as it matters to the step: names, kinds, modes, owners, contents.
     ///
     /// Times do not count: a file that was only touched is the same file.
-    func digest(owner: String?, mode: String?) throws -> SelectionDigest {
-        var contents = try contentDigests().makeIterator()
+    ///
+    /// What was `read` meanwhile, and when that began, saves reading it again.
+    func digest(
+        owner: String?,
+        mode: String?,
+        read: (digests: [ContainerPath: Digest], at: Int64)? = nil
+    ) throws -> SelectionDigest {
+        if let read { learn(read.digests, at: read.at) }
+        var contents = try contentDigests(read?.digests ?? [:]).makeIterator()
         var fields = FieldHasher(domain: "selection")
         var files: [SelectionDigest.KeptFile] = []
         let modesMatter = mode.flatMap(ModeChange.init(parsing:))?.isRelative ?? true
@@ -71,10 +85,17 @@ extension Selection {
         return SelectionDigest(digest: fields.finalize(), files: files)
     }
 
+    private func learn(_ digests: [ContainerPath: Digest], at time: Int64) {
+        guard let tree = trees.first as? ContextTree else { return }
+        for item in groups.lazy.flatMap(\.items) where item.tree == 0 {
+            if let digest = digests[item.node.entry.path] { tree.learn(digest, of: item.node, at: time) }
+        }
+    }
+
     /// The digests of all items that are files, in order; `nil` for others, and for further names of a file.
     ///
     /// Those that are not known are read, on two threads where there are many.
-    private func contentDigests() throws -> [Digest?] {
+    private func contentDigests(_ read: [ContainerPath: Digest]) throws -> [Digest?] {
         var digests: [Digest?] = []
         digests.reserveCapacity(groups.reduce(0) { $0 + $1.items.count })
         var unknown: [(position: Int, group: Int, item: Int)] = []
@@ -84,6 +105,7 @@ extension Selection {
                 var known: Digest?
                 if case .file = item.node.entry.kind, item.node.identity.map({ seen.insert($0).inserted }) ?? true {
                     known = trees[item.tree].knownDigest(item.node)
+                    if known == nil, item.tree == 0 { known = read[item.node.entry.path] }
                     if known == nil { unknown.append((digests.count, group, index)) }
                 }
                 digests.append(known)

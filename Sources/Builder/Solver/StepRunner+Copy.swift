@@ -11,6 +11,11 @@ extension StepRunner {
         let fetched = try fetch(step)
         // Where it had to be computed: a hit by a remembered digest needs none.
         var known: Selection?
+        if try origin(of: step, fetched) == nil {
+            let selection = try span(.key) { try select(step, fetched) }
+            if let outcome = try copyInOnePass(step, selection, on: base) { return outcome }
+            known = selection
+        }
         let key = try span(.key) {
             let content = try contentDigest(of: step, fetched, &known)
             return copyKey(step, on: base, content)
@@ -18,37 +23,48 @@ extension StepRunner {
         return try cached(key, on: base) {
             try verify(fetched)
             // Not kept while the layer is written: it may be large.
-            let selection = try known.take() ?? select(step, fetched)
-            waitForLayers(base.chain)
-            let selecting = environment.trace.start()
-            defer { environment.trace.end(.selecting, step: id.index, since: selecting) }
-            let stack = try store.stack(base.chain)
-            let owner = try at(node.display.places.owner) {
-                try step.owner.map { try UserDatabase(in: stack).owner($0) }
-            }
-            let unpacked = try unpackArchives(in: selection, of: step)
-            let entries = try at(node.display.places.destination) {
-                try CopyLayer.entries(
-                    of: unpacked,
-                    step: step,
-                    onto: step.link ? nil : stack,
-                    owner: owner,
-                    now: environment.now
-                )
-            }
-            return Produced(entries: entries, isGivenByKey: !step.isAdd)
+            return try produce(step, known.take() ?? select(step, fetched), on: base)
         }
     }
 
+    /// Puts the selection at its destination.
+    func produce(_ step: CopyStep, _ selection: consuming Selection, on base: StepState) throws -> Produced {
+        waitForLayers(base.chain)
+        let selecting = environment.trace.start()
+        defer { environment.trace.end(.selecting, step: id.index, since: selecting) }
+        let stack = try store.stack(base.chain)
+        let owner = try at(node.display.places.owner) {
+            try step.owner.map { try UserDatabase(in: stack).owner($0) }
+        }
+        let unpacked = try unpackArchives(in: selection, of: step)
+        let entries = try at(node.display.places.destination) {
+            try CopyLayer.entries(
+                of: unpacked,
+                step: step,
+                onto: step.link ? nil : stack,
+                owner: owner,
+                now: environment.now
+            )
+        }
+        return Produced(entries: entries, isGivenByKey: !step.isAdd)
+    }
+
     // MARK: The key
+
+    /// What stays of the instruction when its files change.
+    func copyDefinition(of step: CopyStep) -> Digest {
+        var fields = StepFields()
+        fields.set("kind", step.isAdd ? "add" : "copy")
+        fields.set("destination", step.destination)
+        // The sources tell one COPY from another; what they come to is in the contents, wherever that was found.
+        fields.set("sources", step.sources.map(\.name))
+        return fields.digest(domain: "definition")
+    }
 
     func copyKey(_ step: CopyStep, on base: StepState, _ content: SelectionDigest) -> Key {
         var fields = StepFields()
         fields.set("kind", step.isAdd ? "add" : "copy")
         fields.set("destination", step.destination)
-        // The sources tell one COPY from another; what they come to is in the contents, wherever that was found.
-        var definition = fields
-        definition.set("sources", step.sources.map(\.name))
         fields.set("owner", step.owner.map { [$0] } ?? [])
         fields.set("mode", step.mode.map { [$0] } ?? [])
         fields.set("excludes", step.excludes)
@@ -61,7 +77,7 @@ extension StepRunner {
         let standsAlone = step.link && (step.owner.map(Self.isNumeric) ?? true)
         let identity = StepIdentity(
             key: fields.digest(domain: "step"),
-            definition: definition.digest(domain: "definition"),
+            definition: copyDefinition(of: step),
             parent: standsAlone ? nil : base.chainID
         )
         return Key(identity: identity, fields: fields)
@@ -77,7 +93,7 @@ extension StepRunner {
         _ selected: inout Selection?
     ) throws -> SelectionDigest {
         guard let origin = try origin(of: step, fetched) else {
-            let selection = try select(step, fetched)
+            let selection = try selected ?? select(step, fetched)
             selected = selection
             return try selection.digest(owner: step.owner, mode: step.mode)
         }

@@ -95,9 +95,10 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
-        let fields = key.fields.encoded()
+        let document = key.fields.document()
+        let fields = StepFields.encoded(document)
         let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)
-        if !ignores { explainMiss(key.identity, fields, earlier) }
+        if !ignores { explainMiss(key.identity, document, earlier) }
         let began = Int64(time(nil))
         let start = Clock.now()
         let produced = try make()
@@ -122,7 +123,14 @@ struct StepRunner: Sendable {
             state.usage = produced.usage
             return Outcome(state: state)
         }
-        var outcome = try keep(produced, KeptStep(identity: key.identity, fields: fields, run: run), on: base, lock)
+        let step = KeptStep(
+            identity: key.identity,
+            fields: fields,
+            run: run,
+            earlier: earlier.lazy.compactMap(\.diffID).first
+        )
+        let written = try write(produced, LayerOptions(earlier: step.earlier.flatMap(store.pieces)))
+        var outcome = try keep(written, produced, step, on: base, lock)
         isHandedOn = outcome.finishing != nil
         outcome.state.usage = produced.usage
         return outcome
@@ -134,7 +142,7 @@ struct StepRunner: Sendable {
         return Outcome(state: base.appending(hit.diffID, created: hit.created, isCached: true, seconds: 0))
     }
 
-    private func explainMiss(_ identity: StepIdentity, _ fields: [UInt8], _ earlier: [StepRecord]) {
+    private func explainMiss(_ identity: StepIdentity, _ fields: JSONValue, _ earlier: [StepRecord]) {
         let closest = Array(earlier.prefix(4))
         guard let reason = MissReason.explain(identity, fields: fields, earlier: closest) else { return }
         environment.progress.emit(.missed(step: id.index, reason: reason))
@@ -182,24 +190,27 @@ struct StepRunner: Sendable {
     }
 
     /// What a record says of a step beside its layer.
-    private struct KeptStep {
+    struct KeptStep {
         var identity: StepIdentity
         var fields: [UInt8]
         var run: RunWindow
+        /// The layer that the same instruction left last: much of the new one may be the same.
+        var earlier: DiffID?
     }
 
-    private func keep(
-        _ produced: Produced,
-        _ step: KeptStep,
-        on base: StepState,
-        _ lock: StepLock
-    ) throws -> Outcome {
+    /// A layer whose tar is complete, and the file that its blob goes to.
+    struct WrittenLayer {
+        var pending: PendingLayer
+        var blob: BlobFile
+    }
+
+    func write(_ produced: Produced, _ options: LayerOptions) throws -> WrittenLayer {
         let blob = try produced.blob ?? BlobFile(in: environment.work)
         let pending = try span(.writing) {
             try LayerWriter.begin(
                 produced.entries,
                 blob: blob.file.fileDescriptor,
-                options: LayerOptions(),
+                options: options,
                 search: environment.leaks.search
             )
         }
@@ -209,6 +220,17 @@ struct StepRunner: Sendable {
             _ = try? pending.finish()
             throw error
         }
+        return WrittenLayer(pending: pending, blob: blob)
+    }
+
+    func keep(
+        _ written: WrittenLayer,
+        _ produced: Produced,
+        _ step: KeptStep,
+        on base: StepState,
+        _ lock: StepLock
+    ) throws -> Outcome {
+        let pending = written.pending
         // Those that stand on it need its list at once; on the disk it has to be before the record.
         store.note(pending.index, of: pending.diffID)
         try span(.keeping) { try environment.leaks.remember(pending.diffID, in: store) }
@@ -224,7 +246,7 @@ struct StepRunner: Sendable {
         )
         let finishing = FinishingLayer(
             pending: pending,
-            blob: blob,
+            blob: written.blob,
             record: record,
             lock: lock,
             scratch: produced.scratch

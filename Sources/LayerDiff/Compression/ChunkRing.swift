@@ -8,7 +8,7 @@ import Glibc
 /// Unchecked because the compiler cannot see the protocol: `memory` is touched only under the lock or by the party
 /// that the counters say owns the buffer.
 final class ChunkRing: @unchecked Sendable {
-    static let chunkSize = 256 << 10
+    static let chunkSize = 512 << 10
 
     /// A buffer as a reader has it: how many came before it, and what is in it.
     ///

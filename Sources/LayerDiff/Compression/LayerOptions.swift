@@ -22,7 +22,7 @@ public enum LayerCompression: Sendable, Hashable {
     /// Names the encoder and its level: blobs by encoders of different names differ, though their tars are the same.
     public var encoderName: String {
         switch self {
-        case .gzip: "isal-\(DeflateCompressor.level)-\(ChunkRing.chunkSize >> 10)k"
+        case .gzip: "isal-\(DeflateCompressor.level)-\(PieceCutter.smallest >> 10)k-\(ChunkRing.chunkSize >> 10)k"
         case .zstd(let level): "zstd-\(level)"
         case .none: "none"
         }
@@ -30,16 +30,27 @@ public enum LayerCompression: Sendable, Hashable {
 }
 
 /// How a layer is written.
-public struct LayerOptions: Sendable, Hashable {
+public struct LayerOptions: Sendable {
     /// How the blob is compressed.
     public var compression: LayerCompression
     /// Times later than this, in seconds since the epoch, are written as this.
     public var latestModification: Int64?
+    /// An earlier blob, much of which may be the same.
+    public var earlier: ReusablePieces?
+    /// Where the digests of the entries' contents go, if they are wanted.
+    public var contents: ContentDigests?
 
     /// gzip, and times as they are, unless told otherwise.
-    public init(compression: LayerCompression = .gzip, latestModification: Int64? = nil) {
+    public init(
+        compression: LayerCompression = .gzip,
+        latestModification: Int64? = nil,
+        earlier: ReusablePieces? = nil,
+        contents: ContentDigests? = nil
+    ) {
         self.compression = compression
         self.latestModification = latestModification
+        self.earlier = earlier
+        self.contents = contents
     }
 }
 

@@ -1,10 +1,11 @@
 import Glibc
+import OCI
 import Synchronization
 import SystemPackage
 
 /// Compresses a ring's buffers on several threads into one gzip member.
 ///
-/// Each buffer is a piece, so the bytes are the same whatever the number of threads. Who has compressed the piece that
+/// Each buffer is a piece (see ``PieceCutter``), so the bytes are the same whatever the number of threads. Who has compressed the piece that
 /// comes next writes it, and whatever else is ready behind it; a buffer goes back to the ring when it is written, which
 /// bounds what is in flight.
 final class ParallelGzip: Sendable {
@@ -16,10 +17,15 @@ final class ParallelGzip: Sendable {
     private struct Piece: Sendable {
         let chunk: ChunkRing.Chunk
         let compressed: [UInt8]
+        /// Of the content and of the compressed piece.
+        let fingerprints: (content: Fingerprint, compressed: Fingerprint)?
     }
 
     private let ring: ChunkRing
     private let reader: Int
+    /// The pieces of an earlier blob: what is in both is not compressed again.
+    private let earlier: ReusablePieces?
+    private let key: FingerprintKey
     /// Compressed, by number, and not written yet.
     private let ready = Mutex<[Int: Piece]>([:])
     private let writer: Mutex<Writer>
@@ -28,17 +34,35 @@ final class ParallelGzip: Sendable {
         let sink: BlobSink
         var member: GzipMember
         var written = 0
+        var kept: KeptPieces
 
-        init(_ blob: FileDescriptor) throws(LayerError) {
+        init(_ blob: FileDescriptor, key: FingerprintKey) throws(LayerError) {
             sink = BlobSink(blob)
             member = try GzipMember(into: sink)
+            kept = KeptPieces(key: key)
+        }
+
+        mutating func write(_ piece: Piece) throws(LayerError) {
+            if let fingerprints = piece.fingerprints {
+                let place = KeptPieces.Piece(
+                    content: fingerprints.content,
+                    compressed: fingerprints.compressed,
+                    offset: sink.size,
+                    size: piece.compressed.count
+                )
+                kept.pieces.append(place)
+            }
+            try member.append(piece.compressed, of: piece.chunk.bytes)
+            written += 1
         }
     }
 
-    init(_ ring: ChunkRing, reader: Int, blob: FileDescriptor) throws(LayerError) {
+    init(_ ring: ChunkRing, reader: Int, blob: FileDescriptor, earlier: ReusablePieces?) throws(LayerError) {
         self.ring = ring
         self.reader = reader
-        writer = Mutex(try Writer(blob))
+        self.earlier = earlier
+        key = earlier?.key ?? FingerprintKey()
+        writer = Mutex(try Writer(blob, key: key))
     }
 
     /// Compresses all, on this thread and further ones.
@@ -59,7 +83,7 @@ final class ParallelGzip: Sendable {
         for helper in helpers { try helper.result() }
         return try writer.withLock { writer throws(LayerError) in
             try writer.member.finish()
-            return EncodedBlob(digest: writer.sink.digest(), size: writer.sink.size)
+            return EncodedBlob(digest: writer.sink.digest(), size: writer.sink.size, pieces: writer.kept)
         }
     }
 
@@ -78,10 +102,23 @@ final class ParallelGzip: Sendable {
         let compressor = DeflateCompressor()
         while let chunk = try ring.take(reader: reader) {
             try atPiece(chunk.number)
-            let piece = Piece(chunk: chunk, compressed: try compressor.compress(chunk.bytes))
+            let piece = try piece(of: chunk, by: compressor)
             ready.withLock { $0[chunk.number] = piece }
             try writeReady()
         }
+    }
+
+    /// Takes the compressed piece from the earlier blob, or makes it.
+    private func piece(of chunk: ChunkRing.Chunk, by compressor: DeflateCompressor) throws(LayerError) -> Piece {
+        guard let content = key.fingerprint(of: chunk.bytes) else {
+            return Piece(chunk: chunk, compressed: try compressor.compress(chunk.bytes), fingerprints: nil)
+        }
+        if let known = earlier?.compressed(content) {
+            return Piece(chunk: chunk, compressed: known.bytes, fingerprints: (content, known.fingerprint))
+        }
+        let compressed = try compressor.compress(chunk.bytes)
+        let fingerprint = compressed.withUnsafeBytes { key.fingerprint(of: $0) }
+        return Piece(chunk: chunk, compressed: compressed, fingerprints: fingerprint.map { (content, $0) })
     }
 
     /// Writes what is next, unless another thread is at it: that one looks again after it has let go of the writer.
@@ -90,8 +127,7 @@ final class ParallelGzip: Sendable {
         repeat {
             let written = try writer.withLockIfAvailable { writer throws(LayerError) -> Int in
                 while let piece = ready.withLock({ $0.removeValue(forKey: writer.written) }) {
-                    try writer.member.append(piece.compressed, of: piece.chunk.bytes)
-                    writer.written += 1
+                    try writer.write(piece)
                     ring.giveBack(reader: reader, before: writer.written)
                 }
                 return writer.written

@@ -15,7 +15,7 @@ public enum LayerRewriter {
     ) throws(LayerError) -> LayerBlob {
         let limits = LayerLimits(maxEntries: .max, maxBytes: .max)
         guard let latest = options.latestModification, try hasLaterTimes(blob, than: latest, limits) else {
-            return try recompress(blob, to: output, limits, options.compression)
+            return try recompress(blob, to: output, limits, options)
         }
         let source = try BlobSource(blob, limits: limits)
         var writer = try TarWriter(blob: output, options: options)
@@ -41,10 +41,10 @@ public enum LayerRewriter {
         _ blob: FileDescriptor,
         to output: FileDescriptor,
         _ limits: LayerLimits,
-        _ compression: LayerCompression
+        _ options: LayerOptions
     ) throws(LayerError) -> LayerBlob {
         let source = try BlobSource(blob, limits: limits)
-        let pipeline = try LayerPipeline(blob: output, compression: compression)
+        let pipeline = try LayerPipeline(blob: output, options: options)
         while let piece = try source.next() { try pipeline.write(piece) }
         let (diffID, pending) = try pipeline.finish()
         let written = try pending.wait()
@@ -52,7 +52,7 @@ public enum LayerRewriter {
             diffID: diffID,
             digest: written.digest,
             size: written.size,
-            compression: compression.blobCompression,
+            compression: options.compression.blobCompression,
             uncompressedSize: pipeline.size
         )
     }

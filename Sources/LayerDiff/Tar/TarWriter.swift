@@ -1,3 +1,4 @@
+import OCI
 import SystemPackage
 
 /// Turns entries into the bytes of a tar.
@@ -9,7 +10,7 @@ struct TarWriter {
     private var search: LayerSearch?
 
     init(blob: FileDescriptor, options: LayerOptions, search: PatternSearch? = nil) throws(LayerError) {
-        pipeline = try LayerPipeline(blob: blob, compression: options.compression, search: search)
+        pipeline = try LayerPipeline(blob: blob, options: options, search: search)
         self.search = search.map { LayerSearch($0) }
         self.options = options
     }
@@ -17,12 +18,22 @@ struct TarWriter {
     /// Makes room for the list of so many entries.
     mutating func expect(_ count: Int) { written.reserveCapacity(count) }
 
-    /// Adds an entry with all of its content.
-    mutating func write(_ entry: LayerEntry) throws(LayerError) {
+    /// Adds an entry with all of its content, which may have been `read` already: the content's digest, if wanted.
+    @discardableResult
+    mutating func write(_ entry: LayerEntry, read: ReadContent? = nil) throws(LayerError) -> Digest? {
         let size = try begin(entry.entry)
-        guard size > 0 else { return }
-        try FileFeed(entry, size: size).run(into: pipeline)
+        guard size > 0 else { return nil }
+        if let read, read.place.count == size {
+            try read.bytes.withBytes { (bytes) throws(LayerError) in
+                try pipeline.write(UnsafeRawBufferPointer(rebasing: bytes[read.place]))
+            }
+            try pad(size)
+            return read.digest
+        }
+        var hasher = options.contents == nil ? nil : Digest.Hasher()
+        try FileFeed(entry, size: size).run(into: pipeline, &hasher)
         try pad(size)
+        return hasher?.finalize()
     }
 
     /// Adds an entry's headers: how many bytes of content must follow, with ``content(_:)`` and ``pad(_:)``.

@@ -6,8 +6,8 @@ import SystemPackage
 ///
 /// The producer, on the caller's thread, fills the ring's buffers. A tar that fits into one buffer starts no thread.
 final class LayerPipeline {
-    /// 64 buffers of 256 KiB: as much as the compressor may be behind when the tar is done.
-    private static let chunks = 64
+    /// 32 buffers of 512 KiB: as much as the compressor may be behind when the tar is done.
+    private static let chunks = 32
     private static let hasherReader = 0
     private static let encoderReader = 1
 
@@ -16,7 +16,7 @@ final class LayerPipeline {
     private let ring: ChunkRing
     private let search: PatternSearch?
     private let blob: FileDescriptor
-    private let compression: LayerCompression
+    private let options: LayerOptions
     private var threads: Threads?
     private var chunk: UnsafeMutableRawBufferPointer
     private var filled = 0
@@ -33,13 +33,13 @@ final class LayerPipeline {
 
     init(
         blob: FileDescriptor,
-        compression: LayerCompression,
+        options: LayerOptions,
         search: PatternSearch? = nil
     ) throws(LayerError) {
         ring = ChunkRing(chunks: Self.chunks, readers: search == nil ? 2 : 3)
         self.search = search
         self.blob = blob
-        self.compression = compression
+        self.options = options
         chunk = try ring.nextFree()
     }
 
@@ -88,9 +88,13 @@ final class LayerPipeline {
         size += Int64(count)
         guard filled == chunk.count else { return }
         if threads == nil { threads = try startThreads() }
-        ring.publish(filled)
+        let end = PieceCutter.end(of: UnsafeRawBufferPointer(chunk))
+        ring.publish(end)
+        // Nobody but this producer writes to a buffer, so what is behind the cut can still be read there.
+        let rest = UnsafeRawBufferPointer(rebasing: chunk[end...])
         chunk = try ring.nextFree()
-        filled = 0
+        chunk.copyMemory(from: rest)
+        filled = rest.count
     }
 
     /// Ends the tar and waits for its digest; the blob may be unfinished still.
@@ -114,7 +118,7 @@ final class LayerPipeline {
             found = stream.found
         }
         let sink = BlobSink(blob)
-        let encoder = try compression.makeEncoder()
+        let encoder = try options.compression.makeEncoder()
         try encoder.encode(bytes, into: sink)
         try encoder.finish(into: sink)
         let done = EncodedBlob(digest: sink.digest(), size: sink.size)
@@ -122,7 +126,7 @@ final class LayerPipeline {
     }
 
     private func startThreads() throws(LayerError) -> Threads {
-        let (ring, blob, compression) = (ring, blob, compression)
+        let (ring, blob, options) = (ring, blob, options)
         let hasher = try WorkerThread<Result<Digest, LayerError>> {
             Result { () throws(LayerError) in try Self.hash(ring) }
         }
@@ -134,7 +138,7 @@ final class LayerPipeline {
             }
             let encoder = try WorkerThread<Result<EncodedBlob, LayerError>> {
                 do throws(LayerError) {
-                    return .success(try Self.encode(ring, compression, to: blob))
+                    return .success(try Self.encode(ring, options, to: blob))
                 } catch {
                     ring.fail(error)
                     return .failure(error)
@@ -161,12 +165,14 @@ final class LayerPipeline {
 
     private static func encode(
         _ ring: ChunkRing,
-        _ compression: LayerCompression,
+        _ options: LayerOptions,
         to blob: FileDescriptor
     ) throws(LayerError) -> EncodedBlob {
-        if compression == .gzip { return try ParallelGzip(ring, reader: encoderReader, blob: blob).run() }
+        if options.compression == .gzip {
+            return try ParallelGzip(ring, reader: encoderReader, blob: blob, earlier: options.earlier).run()
+        }
         let sink = BlobSink(blob)
-        let encoder = try compression.makeEncoder()
+        let encoder = try options.compression.makeEncoder()
         while let chunk = try ring.next(reader: encoderReader) { try encoder.encode(chunk, into: sink) }
         try encoder.finish(into: sink)
         return EncodedBlob(digest: sink.digest(), size: sink.size)
@@ -177,6 +183,8 @@ final class LayerPipeline {
 struct EncodedBlob: Sendable {
     let digest: Digest
     let size: Int64
+    /// What a later blob may copy; `nil` where it was not made of pieces.
+    var pieces: KeptPieces?
 }
 
 /// A blob that is written, or about to be.

@@ -15,9 +15,17 @@ public enum LayerWriter {
         options: LayerOptions = LayerOptions(),
         search: PatternSearch? = nil
     ) throws(LayerError) -> PendingLayer {
+        let entries = Array(entries)
         var writer = try TarWriter(blob: blob, options: options, search: search)
-        writer.expect(entries.underestimatedCount)
-        for entry in entries { try writer.write(entry) }
+        writer.expect(entries.count)
+        let ahead = ReadAhead(entries, hashing: options.contents != nil)
+        let reader = try ahead.map { (ahead) throws(LayerError) in try WorkerThread { ahead.run() } }
+        // Joined as it goes, the thread must not wait for more questions.
+        defer { withExtendedLifetime(reader) { ahead?.end() } }
+        for (number, entry) in entries.enumerated() {
+            let digest = try writer.write(entry, read: ahead?.content(of: number))
+            if let digest { options.contents?.note(digest, of: number) }
+        }
         return try writer.finish()
     }
 }
@@ -62,4 +70,8 @@ public final class PendingLayer: Sendable {
             uncompressedSize: uncompressedSize
         )
     }
+
+    /// What a later blob may copy of this one, once that is written; `nil` where it is small, or not compressed by gzip.
+    /// - Throws: ``LayerError`` when the blob could not be written.
+    public func pieces() throws(LayerError) -> KeptPieces? { try blob.wait().pieces }
 }
