@@ -125,7 +125,8 @@ public final class Store: Sendable {
 
     private var namedLocks: String { "\(root)/locks/names" }
 
-    static var now: Int64 { Int64(time(nil)) }
+    /// The time in whole seconds, as file systems tell it.
+    public static var now: Int64 { Int64(time(nil)) }
     /// Notes of use are no finer than this many seconds, so that a build that finds all it needs writes next to nothing.
     static let useGrain: Int64 = 3600
 
