@@ -110,6 +110,11 @@ class Transfers:
         return ["skopeo", "copy", "--src-tls-verify=false", f"docker://{self.host}/base:1",
                 f"oci:{self.state('skopeo')}/layout:1"]
 
+    def skopeo_unpack(self) -> list:
+        state = self.state("skopeo-storage")
+        return ["skopeo", "copy", "--src-tls-verify=false", f"docker://{self.host}/base:1",
+                f"containers-storage:[overlay@{state}/root+{state}/run]{self.host}/base:1"]
+
     # --- pushes, each to a new repository -----------------------------------------------
 
     def target(self) -> str:
@@ -141,7 +146,8 @@ class Transfers:
 
 WORKLOADS: list[tuple[str, str, dict[str, Callable[[Transfers], list]]]] = [
     ("pull-build", "pull of 170 MB in 5 layers, and a step on it",
-     {"swbuild": Transfers.swbuild_build, "buildah": Transfers.buildah_build}),
+     {"swbuild": Transfers.swbuild_build, "buildah": Transfers.buildah_build,
+      "skopeo, unpacking only": Transfers.skopeo_unpack}),
     ("pull", "pull of 170 MB in 5 layers",
      {"swbuild": Transfers.swbuild_pull, "buildah": Transfers.buildah_pull, "skopeo": Transfers.skopeo_pull}),
     ("push", "push of 250 MB in 6 layers",
@@ -167,17 +173,17 @@ def main() -> int:
                 def once(watch_memory: bool = False) -> Measurement:
                     words = [str(word) for word in command(transfers)]
                     os.sync()
-                    return run(words, directory / f"{tool}.log", watch_memory, {"HOME": str(directory)})
+                    return run(words, directory / "run.log", watch_memory, {"HOME": str(directory)})
                 try:
                     peak = once(watch_memory=True).peak_bytes
                     row = report.Row(name, title, "nothing there", tool, [once() for _ in range(options.runs)], peak)
                 except Failed as problem:
-                    print(f"{name:12} {tool:10} FAILED {problem}", flush=True)
+                    print(f"{name:12} {tool:22} FAILED {problem}", flush=True)
                     continue
                 rows.append(row)
-                print(f"{name:12} {tool:10} {report.seconds(row.median):>9}  CPU {report.seconds(row.cpu):>9}  "
+                print(f"{name:12} {tool:22} {report.seconds(row.median):>9}  CPU {report.seconds(row.cpu):>9}  "
                       f"{(peak or 0) / 1e6:6.0f} MB", flush=True)
-        for state in directory.glob("*-buildah"):
+        for state in [*directory.glob("*-buildah"), *directory.glob("*-storage")]:
             builders.Buildah("buildah", "bud").forget(state)
     print(report.markdown(rows, [f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores, Linux "
                                  f"{platform.release()}", f"median of {options.runs} runs"]))

@@ -52,9 +52,12 @@ public struct ImageBuilder: Sendable {
         let checks = try BuildFileChecks(request)
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
-        let registries = Registries(insecure: request.insecureRegistries, cancellation: cancellation)
+        let registries = Registries(insecure: request.insecureRegistries, cancellation: cancellation) { [progress] in
+            progress.emit(.note("warning: \($0)"))
+        }
         let puller = ImagePuller(store: store, registries: registries)
         let sources = UsedSources(contexts: request.namedContexts, locked: request.locked)
+        if let context = request.contextSource { try sources.use(context) }
         // On a thread: base images may have to be asked for at their registries.
         let plan = try await onThread { [self] in
             try trace.span(.planning) { try self.plan(request, checks, puller, sources) }

@@ -1,7 +1,7 @@
 /// A reference to an image: `registry/repository:tag@digest`, with Docker's normalisation.
 ///
 /// Source: distribution's reference grammar; `busybox` means `docker.io/library/busybox`.
-public struct ImageReference: Sendable, Hashable {
+public struct ImageReference: Sendable {
     /// The host, with a port where one was given.
     public var registry: String
     /// The path of the repository at the registry.
@@ -10,6 +10,10 @@ public struct ImageReference: Sendable, Hashable {
     public var tag: String?
     /// As written; `nil` where none was.
     public var digest: Digest?
+    /// The name, where it was written without a registry, which others than Docker's may be meant by.
+    ///
+    /// It says nothing of what the reference stands for, and does not count in comparisons.
+    public private(set) var shortName: String?
 
     /// Parses a reference.
     /// - Throws: ``MalformedReference`` with the rule that it breaks.
@@ -37,6 +41,7 @@ public struct ImageReference: Sendable, Hashable {
             tag = name
             rest = rest[..<colon]
         }
+        shortName = nil
         var components = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         if components.count > 1, Self.looksLikeHost(components[0]) {
             registry = components.removeFirst()
@@ -44,6 +49,7 @@ public struct ImageReference: Sendable, Hashable {
             if registry == "index.docker.io" { registry = "docker.io" }
         } else {
             registry = "docker.io"
+            shortName = String(rest)
         }
         if registry == "docker.io", components.count == 1 { components.insert("library", at: 0) }
         for component in components where !Self.isPathComponent(component) {
@@ -107,6 +113,22 @@ public struct ImageReference: Sendable, Hashable {
             let bytes = Array(separator)
             return bytes == [0x2E] || bytes == [0x5F] || bytes == [0x5F, 0x5F] || bytes.allSatisfy { $0 == 0x2D }
         }
+    }
+}
+
+extension ImageReference: Hashable {
+    /// Whether both stand for the same, however they were written.
+    public static func == (left: ImageReference, right: ImageReference) -> Bool {
+        left.registry == right.registry && left.repository == right.repository && left.tag == right.tag
+            && left.digest == right.digest
+    }
+
+    /// Hashes what counts in comparisons.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(registry)
+        hasher.combine(repository)
+        hasher.combine(tag)
+        hasher.combine(digest)
     }
 }
 

@@ -15,9 +15,14 @@ public final class IncomingBlob: @unchecked Sendable {
     private let path: String
     private var state = State()
     private var lock: FileLock?
+    /// What came last: it is written, and readers are woken, for many small pieces together.
+    private let pending = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
 
     private struct State {
         var received: Int64 = 0
+        /// How many of the received bytes are in memory alone.
+        var pending = 0
+        var isTooLong = false
         var hasher = Digest.Hasher()
         var failure: HostFileError?
     }
@@ -34,6 +39,12 @@ public final class IncomingBlob: @unchecked Sendable {
         try Self.readKept(raw, path, limit: descriptor.size, into: &state)
         growing = GrowingBlob(file, size: descriptor.size, available: state.received)
         self.state = state
+    }
+
+    /// What has come stays for another try.
+    deinit {
+        flush()
+        pending.deallocate()
     }
 
     /// Hashes what is there already; more than the blob can have is none of it.
@@ -62,16 +73,36 @@ public final class IncomingBlob: @unchecked Sendable {
 
     /// Takes the next bytes: whether more may come; not if these are too many, or the disk refuses them.
     public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard state.failure == nil else { return false }
+        guard failure == nil else { return false }
         guard state.received + Int64(bytes.count) <= descriptor.size else {
-            // Too much is as wrong as too little, and is found out from the count.
-            state.received = descriptor.size + 1
+            state.isTooLong = true
             return false
         }
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = min(rest.count, pending.count - state.pending)
+            let space = UnsafeMutableRawBufferPointer(rebasing: pending[state.pending...])
+            space.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest[..<count]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            state.pending += count
+            state.received += Int64(count)
+            let isWhole = state.received == descriptor.size
+            guard (state.pending < pending.count && !isWhole) || flush() else { return false }
+        }
+        return true
+    }
+
+    /// Hashes and writes what is in memory alone: whether the disk took it.
+    @discardableResult
+    private func flush() -> Bool {
+        let bytes = UnsafeRawBufferPointer(rebasing: pending[..<state.pending])
+        let start = state.received - Int64(state.pending)
+        state.pending = 0
+        guard state.failure == nil, !bytes.isEmpty else { return state.failure == nil }
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let written = pwrite(file.raw, rest.baseAddress, rest.count, off_t(state.received) + off_t(done))
+            let written = pwrite(file.raw, rest.baseAddress, rest.count, off_t(start) + off_t(done))
             if written < 0, errno == EINTR { continue }
             guard written > 0 else {
                 state.failure = HostFileError("write", path, code: errno)
@@ -80,15 +111,14 @@ public final class IncomingBlob: @unchecked Sendable {
             done += written
         }
         state.hasher.update(bytes)
-        state.received += Int64(bytes.count)
-        growing.advance(to: state.received)
+        growing.advance(to: start + Int64(done))
         return true
     }
 
     /// What went wrong with the bytes as they came: more of them than there should be, or a disk that refused them.
     public var failure: (any Error)? {
         if let failure = state.failure { return failure }
-        guard state.received > descriptor.size else { return nil }
+        guard state.isTooLong else { return nil }
         return IncomingBlobError(descriptor: descriptor, problem: .tooMany)
     }
 

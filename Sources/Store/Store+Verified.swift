@@ -1,16 +1,17 @@
 import Glibc
 import OCI
 
-/// What the file system says of a blob that was hashed: as long as it says the same, the blob is the same.
+/// What the file system says of a blob, or another file, that was read: as long as it says the same, it is the same.
 ///
 /// The rule is that of the context's digests: a file that was changed just before it was looked at may be changed again
 /// without a sign, and is not remembered.
-struct BlobStamp: Hashable {
-    let text: String
+public struct BlobStamp: Sendable, Hashable {
+    /// All of it, to be kept.
+    public let text: String
     private let latest: Int64
 
     /// The stamp of the file at `path`; `nil` where there is none.
-    init?(_ path: String) {
+    public init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         let (modified, changed) = (status.st_mtim, status.st_ctim)
@@ -22,7 +23,7 @@ struct BlobStamp: Hashable {
     }
 
     /// Whether the file was as it is for long enough when `now` came.
-    func isSettled(at now: Int64) -> Bool { latest < now - 2 }
+    public func isSettled(at now: Int64) -> Bool { latest < now - 2 }
 }
 
 extension Store {

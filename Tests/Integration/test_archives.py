@@ -1,10 +1,12 @@
 """Archives of images: save and load, and bases from archives; to and from skopeo and podman."""
+import contextlib
 import gzip
 import hashlib
 import io
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import tarfile
 
@@ -165,6 +167,13 @@ class Archives(Case):
                 self.assertEqual((again.digest, again.executed()), (first.digest, []))
         failed = self.build("FROM base\n", "--build-context", f"base=docker-archive:{old}:other:1", expect=1)
         self.assertMentions(failed, "has no image `other:1`; it has old:1")
+
+    def test_an_archive_that_was_written_just_now_is_read_again(self):
+        """It may be changed once more without a sign that the file system could give."""
+        old = docker_archive(self.directory / "old.tar", [layer("one", b"1\n")], ["old:1"])
+        self.build("FROM base\n", "--build-context", f"base=docker-archive:{old}")
+        with contextlib.closing(sqlite3.connect(f"file:{self.state}/cache.sqlite?mode=ro", uri=True)) as database:
+            self.assertEqual(database.execute("SELECT count(*) FROM selections").fetchone(), (0,))
 
     def test_tags(self):
         self.build(BUILDFILE)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import json
 import lzma
 import ssl
 import subprocess
@@ -238,6 +239,18 @@ class Contexts(DownloadCase):
         self.assertEqual(self.build_from(f"{server.base}/Dockerfile").layout.text("/f"), "x\n")
         self.assertMentions(self.build_from(f"{server.base}/bad", expect=1), "needs a build context")
         self.assertMentions(self.build_from(f"{server.base}/absent", expect=1), "404", f"{server.base}/absent")
+
+    def test_a_lock_holds_the_main_context_too(self):
+        server = self.serve({"/c.tar": self.tar(self.FILES), "/Dockerfile": b"FROM scratch\n"})
+        for path in list(server.files):
+            with self.subTest(path=path):
+                lock = self.directory / "lock"
+                self.build_from(server.base + path, "--lock", lock)
+                digest = "sha256:" + hashlib.sha256(server.files[path]).hexdigest()
+                self.assertEqual(json.loads(lock.read_text())["urls"], [{"digest": digest, "name": server.base + path}])
+                self.build_from(server.base + path, f"--locked={lock}")
+                server.files[path] = server.files[path] + b"\n" * 10240
+                self.assertMentions(self.build_from(server.base + path, f"--locked={lock}", expect=1), digest)
 
     def test_an_archive_is_a_named_context(self):
         server = self.serve({"/c.tar": self.tar(self.FILES), "/text": b"no archive"})

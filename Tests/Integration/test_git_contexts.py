@@ -1,4 +1,5 @@
 """Git repositories as build contexts, and builds that are interrupted while they fetch."""
+import json
 import os
 import pathlib
 import signal
@@ -37,6 +38,18 @@ class Contexts(GitCase):
         self.assertMentions(self.build_from(f"{server.base}/r.git", "-f", "absent", expect=1), "absent")
         leftovers = [name for name in os.listdir(self.state / "tmp")]
         self.assertEqual(leftovers, [])
+
+    def test_a_lock_holds_the_main_context_too(self):
+        repository = self.repository(files=self.FILES)
+        url = f"{self.serve().base}/r.git"
+        lock = self.directory / "lock"
+        self.build_from(url, "--lock", lock)
+        entry, = json.loads(lock.read_text())["git"]
+        self.assertEqual(entry["commit"], repository.git("rev-parse", "HEAD"))
+        self.build_from(url, f"--locked={lock}")
+        repository.commit({"new": "new\n"})
+        failed = self.build_from(url, f"--locked={lock}", expect=1)
+        self.assertMentions(failed, entry["commit"], repository.git("rev-parse", "HEAD"))
 
     def test_a_repository_is_checked(self):
         self.repository(files=self.FILES | {"Dockerfile": "FROM scratch as a\n"})

@@ -6,26 +6,10 @@ import tarfile
 import threading
 
 from support import base_layout, write_layout
-from support.faults import Proxy
+from support.faults import Changed, flipped
 from support.images import tar_of
 from support.registry import Registry
 from support.registry_case import RegistryCase
-
-
-class Changed(Proxy):
-    """Changes answers on their way: `change` takes the kind of a request, its path, status, headers and body."""
-
-    def __init__(self, case, registry, change):
-        self.change = change
-        self.asked: list[tuple[str, str | None]] = []
-        super().__init__(case, registry)
-
-    def answer(self, handler) -> None:
-        self.asked.append((handler.path, handler.headers.get("Authorization")))
-        status, headers, body = self.ask(handler)
-        kind = next((kind for kind in ("blobs", "manifests") if f"/{kind}/" in handler.path), "")
-        changed = self.change(kind, status, dict(headers), body)
-        self.send(handler, changed[0], list(changed[1].items()), changed[2])
 
 
 def when(kind: str, change):
@@ -36,12 +20,6 @@ def when(kind: str, change):
         body = change(body)
         return status, {**headers, "Content-Length": str(len(body))}, body
     return apply
-
-
-def flipped(body: bytes) -> bytes:
-    changed = bytearray(body)
-    changed[len(body) // 2] ^= 1
-    return bytes(changed)
 
 
 class Hostile(RegistryCase):

@@ -64,6 +64,8 @@ import Testing
         #expect((reference.digest != nil) == expected.hasDigest)
         #expect(reference.familiar == expected.familiar ?? expected.text)
         #expect(try ImageReference(parsing: reference.familiar) == reference, "the short form means the same")
+        let hasRegistry = expected.text.contains("/") && expected.text.hasPrefix("\(reference.registry)/")
+        #expect((reference.shortName == nil) == (hasRegistry || expected.text.hasPrefix("index.docker.io/")))
         #expect(try ImageReference(parsing: reference.description) == reference, "the full form means the same")
     }
 

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ConfigurationTests {
     private func rules(_ text: String) throws(RegistryConfigurationError) -> [RegistryRule] {
-        try RegistryRule.all(in: Array(text.utf8), path: "r.conf")
+        try RegistryRule.all(in: TOMLDocument(parsing: Array(text.utf8), path: "r.conf"), path: "r.conf")
     }
 
     @Test func rulesAreRead() throws {
@@ -74,26 +74,58 @@ import Testing
         try scratch.write(table("a", "first"), to: "etc/containers/registries.conf.d/1.conf")
         try scratch.write("nonsense", to: "etc/containers/registries.conf.d/3.txt")
         let system = ConfigurationPlaces(environment: [:], home: scratch.path + "/home", system: scratch.path + "/etc")
-        #expect(try system.rules().map(\.location) == ["system", "second"])
+        #expect(try system.read().rules.map(\.location) == ["system", "second"])
         try scratch.write(table("c", "home"), to: "home/.config/containers/registries.conf")
         let personal = ConfigurationPlaces(
             environment: [:],
             home: scratch.path + "/home",
             system: scratch.path + "/etc"
         )
-        #expect(try personal.rules().map(\.location) == ["home", "second"])
+        #expect(try personal.read().rules.map(\.location) == ["home", "second"])
         let named = ConfigurationPlaces(
             environment: ["CONTAINERS_REGISTRIES_CONF": scratch.path + "/missing"],
             home: nil,
             system: scratch.path + "/etc"
         )
-        #expect(throws: RegistryConfigurationError.self) { try named.rules() }
+        #expect(throws: RegistryConfigurationError.self) { try named.read() }
     }
 
     @Test func theMachineNeedsNoFiles() throws {
         let scratch = try ScratchDirectory()
         let places = ConfigurationPlaces(environment: [:], home: nil, system: scratch.path)
-        #expect(try places.rules().isEmpty)
+        #expect(try places.read().rules.isEmpty)
+    }
+
+    // MARK: short names
+
+    private func names(_ files: [String]) throws(RegistryConfigurationError) -> ShortNames {
+        var names = ShortNames()
+        for (number, text) in files.enumerated() {
+            let document = try TOMLDocument(parsing: Array(text.utf8), path: "\(number).conf")
+            try names.add(document, path: "\(number).conf")
+        }
+        return names
+    }
+
+    @Test(arguments: [
+        ("fedora", "registry.example.com/fedora:latest"), ("fedora:40", "registry.example.com/fedora:40"),
+        ("team/tool:1", "other.example.com/tool:1"), ("docker.io/library/fedora:40", "docker.io/library/fedora:40"),
+        ("library/fedora", "docker.io/library/fedora:latest"), ("gone", "docker.io/library/gone:latest"),
+        ("example.com/fedora", "example.com/fedora:latest"), ("unknown", "docker.io/library/unknown:latest"),
+    ])
+    func aliasesStandForShortNames(name: String, expected: String) throws {
+        let names = try names([
+            "[aliases]\n\"fedora\" = \"first.example.com/f\"\ngone = \"example.com/gone\"\n"
+                + "\"team/tool\" = \"other.example.com/tool\"\n",
+            "[aliases]\n\"fedora\" = \"registry.example.com/fedora\"\ngone = \"\"\n",
+        ])
+        #expect("\(try names.resolve(ImageReference(parsing: name)).tagged)" == expected)
+    }
+
+    @Test(arguments: ["\"fedora\"", "\"example.com/a:1\"", "\"https://example.com/a\"", "true"])
+    func whatIsNoAliasIsNamedWithItsLine(value: String) throws {
+        let error = #expect(throws: RegistryConfigurationError.self) { try names(["[aliases]\na = \(value)\n"]) }
+        #expect(error?.line == 2)
     }
 
     // MARK: certificates

@@ -9,7 +9,9 @@ struct ArchiveImages: Sendable {
 
     /// The image of a name in an archive, or its only one, for a platform.
     func resolve(_ path: String, form: ArchiveForm, name: String?, platform: Platform) throws -> ResolvedImage {
-        let key = try key(path, form, name, platform)
+        let began = Store.now
+        guard let stamp = BlobStamp(path) else { throw HostFileError("open", path, code: errno) }
+        let key = key((path, stamp), form, name, platform)
         if let known = try known(key) { return known }
         let work = try store.makeWorkDirectory()
         let loader = ImageLoader(store: store)
@@ -23,7 +25,10 @@ struct ArchiveImages: Sendable {
         try layout.updateIndex { $0.manifests = chosen.map(\.unnamed) }
         let image = try layout.resolve(tag: nil, digest: nil, platform: platform)
         try loader.bring(ImageTree(image.descriptor, in: layout), from: layout, moving: true)
-        try store.insertSelection(key, digest: image.descriptor.digest)
+        // One that was changed just now may be changed again without a sign.
+        if stamp.isSettled(at: began), stamp == BlobStamp(path) {
+            try store.insertSelection(key, digest: image.descriptor.digest)
+        }
         return ResolvedImage(
             layout: store.images,
             descriptor: image.descriptor,
@@ -33,18 +38,14 @@ struct ArchiveImages: Sendable {
     }
 
     /// What the answer depends on: the file, as far as its status tells, and what is wanted of it.
-    private func key(_ path: String, _ form: ArchiveForm, _ name: String?, _ platform: Platform) throws -> Digest {
-        var information = stat()
-        guard stat(path, &information) == 0 else { throw HostFileError("open", path, code: errno) }
+    private func key(
+        _ file: (path: String, stamp: BlobStamp),
+        _ form: ArchiveForm,
+        _ name: String?,
+        _ platform: Platform
+    ) -> Digest {
         var fields = FieldHasher(domain: "image archive")
-        fields.add([path, form.rawValue, name ?? "", platform.description])
-        fields.add(Int(truncatingIfNeeded: information.st_dev))
-        fields.add(Int(truncatingIfNeeded: information.st_ino))
-        fields.add(Int(information.st_size))
-        for time in [information.st_mtim, information.st_ctim] {
-            fields.add(time.tv_sec)
-            fields.add(time.tv_nsec)
-        }
+        fields.add([file.path, form.rawValue, name ?? "", platform.description, file.stamp.text])
         return fields.finalize()
     }
 

@@ -27,8 +27,12 @@ struct BuildImages: ImageSource {
     }
 
     private func find(_ reference: ImageReference, platform: Platform) throws -> ResolvedImage {
-        let name = reference.tagged
+        var name = reference.tagged
         var known = try entry(of: name)
+        if known == nil, name.shortName != nil {
+            name = try puller.registries.client().unaliased(name)
+            known = try entry(of: name)
+        }
         // What a digest names does not change.
         if policy == .always, name.digest == nil {
             known = try pulling(reference) {

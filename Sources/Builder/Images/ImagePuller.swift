@@ -65,7 +65,7 @@ struct ImagePuller: Sendable {
     /// A manifest or index, from the store or the registry.
     private func document(_ descriptor: Descriptor, of name: ImageReference) throws -> [UInt8] {
         if store.images.hasBlob(descriptor), let bytes = try? store.images.document(descriptor) { return bytes }
-        let remote = try registries.client().manifest(name.naming(descriptor.digest))
+        let remote = try registries.client().manifest(name.naming(descriptor.digest), of: name)
         guard remote.bytes.count == descriptor.size else {
             throw DocumentError(
                 document: "the manifest \(descriptor.digest) of \(name.familiar)",

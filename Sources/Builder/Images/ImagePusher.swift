@@ -50,14 +50,13 @@ public struct ImagePusher: Sendable {
         let client = try registries.client()
         let tree = try ImageTree(top, in: store.images)
         // What the registry has already need not be here: an index may be of images that other machines have sent.
-        for missing in tree.missing where try client.descriptor(of: name.naming(missing.digest)) == nil {
+        for missing in tree.missing where try !client.hasManifest(missing.digest, in: name) {
             throw IncompleteImage(name: name.familiar, digest: missing.digest)
         }
         let summary = try push(Self.blobs(of: tree), to: name, client, show)
         for document in tree.images.map(\.descriptor) + tree.indexes where document.digest != top.digest {
-            let child = name.naming(document.digest)
-            guard try client.descriptor(of: child) == nil else { continue }
-            try put(document, at: child, client)
+            guard try !client.hasManifest(document.digest, in: name) else { continue }
+            try put(document, at: name.naming(document.digest), client)
         }
         try put(top, at: name, client)
         return summary

@@ -16,15 +16,18 @@ public struct ImageTransfer: Sendable {
     }
 
     /// Brings an image and all its blobs; of an index, those for one platform.
-    /// - Returns: What the name stands for now.
+    /// - Returns: What the name stands for now, and the name itself: a short one may be an alias.
     /// - Throws: `RegistryError` and others that say why it could not be had.
-    public func pull(_ reference: ImageReference, platform: Platform) async throws -> Digest {
+    public func pull(
+        _ reference: ImageReference,
+        platform: Platform
+    ) async throws -> (name: ImageReference, digest: Digest) {
         let (store, registries, progress) = (store, registries, progress)
         return try await onThread {
             let hold = try store.holdForBuild()
             defer { withExtendedLifetime(hold) {} }
             let puller = ImagePuller(store: store, registries: registries)
-            let found = try puller.find(reference, platform: platform)
+            let found = try puller.find(registries.client().unaliased(reference), platform: platform)
             var options = ImagePuller.Options()
             options.isComplete = true
             options.show = { progress.emit(.status(step: nil, text: $0)) }
@@ -32,7 +35,7 @@ public struct ImageTransfer: Sendable {
             let count = brought.layers == 1 ? "one layer" : "\(brought.layers) layers"
             let what = brought.layers == 0 ? "nothing new" : "\(ByteCount.text(brought.bytes)) in \(count)"
             progress.emit(.note("pulled \(found.origin.reference.familiar): \(what)"))
-            return found.origin.top.digest
+            return (found.origin.reference, found.origin.top.digest)
         }
     }
 

@@ -59,7 +59,22 @@ final class LayerFetch: Sendable {
         }
     }
 
+    /// Brings a layer, once more where what came first was wrong and may be right from elsewhere.
     private func bring(_ layer: Layer, _ position: Int) throws {
+        while true {
+            do {
+                return try attempt(layer, position)
+            } catch let wrong as WrongBlob {
+                progress.add(-wrong.received)
+                // What an earlier process has left is nobody's fault.
+                guard wrong.hadBeginning || client.distrust(wrong.mirrors, for: "\(wrong.reason)") else {
+                    throw wrong.reason
+                }
+            }
+        }
+    }
+
+    private func attempt(_ layer: Layer, _ position: Int) throws {
         guard let diffID = layer.chain.last else { return }
         if !layer.needsBlob, try store.layer(diffID) != nil { return progress.add(layer.descriptor.size) }
         let incoming: IncomingBlob?
@@ -76,8 +91,7 @@ final class LayerFetch: Sendable {
         let (store, growing) = (store, blob.growing)
         let reading = BackgroundWork { try store.read(growing, unpackingAbove: below) }
         do {
-            try download(blob)
-            try store.publish(blob)
+            try fill(blob)
         } catch {
             growing.fail()
             _ = reading.result()
@@ -104,15 +118,29 @@ final class LayerFetch: Sendable {
         }
     }
 
-    private func download(_ blob: IncomingBlob) throws {
+    /// Brings a blob's bytes, and puts it into its place.
+    private func fill(_ blob: IncomingBlob) throws {
+        let hadBeginning = blob.received > 0
+        let mirrors = try download(blob)
+        do {
+            try store.publish(blob)
+        } catch let error as IncomingBlobError {
+            guard case .digest = error.problem else { throw error }
+            throw WrongBlob(reason: error, received: blob.received, hadBeginning: hadBeginning, mirrors: mirrors)
+        }
+    }
+
+    /// - Returns: The mirrors that some of it came from.
+    private func download(_ blob: IncomingBlob) throws -> [RegistryMirror] {
         progress.add(blob.received)
         let sink = ProgressingSink(blob, progress)
         do {
-            try client.fetch(blob.descriptor, of: image, into: sink)
+            return try client.fetch(blob.descriptor, of: image, into: sink)
         } catch {
             let foreign = ForeignLayer(descriptor: blob.descriptor)
             guard case .notFound = error.reason, !foreign.urls.isEmpty else { throw blob.failure ?? error }
             try foreign.fetch(into: sink, store: store, isCancelled: isCancelled)
+            return []
         }
     }
 
@@ -129,6 +157,16 @@ final class LayerFetch: Sendable {
             }
         }
     }
+}
+
+/// A blob that came whole, and was another one.
+private struct WrongBlob: Error {
+    let reason: IncomingBlobError
+    let received: Int64
+    /// Whether some of it was here before.
+    let hadBeginning: Bool
+    /// The mirrors that some of it came from.
+    let mirrors: [RegistryMirror]
 }
 
 /// Counts the bytes that a blob takes.

@@ -8,12 +8,20 @@ import Synchronization
 public final class Registries: Sendable {
     private let insecure: [String]
     private let cancellation: Cancellation
+    private let warn: @Sendable (String) -> Void
     private let made = Mutex<RegistryClient?>(nil)
 
     /// Registries as the configuration of machine and user says; those of `insecure` over plain HTTP as well.
-    public init(insecure: [String] = [], cancellation: Cancellation) {
+    ///
+    /// `warn` hears what the user should know although it went well in the end.
+    public init(
+        insecure: [String] = [],
+        cancellation: Cancellation,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.insecure = insecure
         self.cancellation = cancellation
+        self.warn = warn
     }
 
     /// The client.
@@ -28,6 +36,7 @@ public final class Registries: Sendable {
                 runtimeDirectory: environment["XDG_RUNTIME_DIR"]
             )
             configuration.insecureRegistries += insecure
+            configuration.warn = warn
             let cancellation = cancellation
             let client = RegistryClient(configuration) { cancellation.isCancelled }
             made = client

@@ -21,8 +21,11 @@ final class UsedSources: Sendable {
     /// Notes a base image.
     /// - Throws: ``UnlockedSource``.
     func use(_ image: ResolvedImage, _ source: NamedContext.Source) throws(UnlockedSource) {
-        let digest = image.origin?.top.digest ?? image.descriptor.digest
-        try use(.image, name(of: source), digest.description)
+        guard let origin = image.origin else {
+            return try use(.image, name(of: source), image.descriptor.digest.description)
+        }
+        // A short name may stand for an image of another registry.
+        try use(.image, origin.reference.description, origin.top.digest.description)
     }
 
     /// Notes the file of a URL.
@@ -35,6 +38,15 @@ final class UsedSources: Sendable {
     /// - Throws: ``UnlockedSource``.
     func use(_ reference: GitReference, commit: String) throws(UnlockedSource) {
         try use(.git, reference.shown, commit)
+    }
+
+    /// Notes what was taken before there was a build.
+    /// - Throws: ``UnlockedSource``.
+    func use(_ source: UsedSource) throws(UnlockedSource) {
+        switch source {
+        case .url(let url, let digest): try use(url: url, digest: digest)
+        case .git(let reference, let commit): try use(reference, commit: commit)
+        }
     }
 
     private func use(_ kind: SourceLock.Kind, _ name: String, _ value: String) throws(UnlockedSource) {
@@ -54,6 +66,12 @@ final class UsedSources: Sendable {
         if case .image(let reference) = source { return reference.tagged.description }
         return "context:\(contexts.last { $0.source == source }?.name ?? "")"
     }
+}
+
+/// Something from elsewhere, and what it was.
+enum UsedSource: Sendable {
+    case url(String, Digest)
+    case git(GitReference, commit: String)
 }
 
 /// The digests and commits that a build is held to, as `--lock` writes them.

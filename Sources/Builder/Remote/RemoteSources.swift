@@ -30,11 +30,6 @@ public struct RemoteSources: Sendable {
 
     var isCancelled: Bool { urls.cancellation.isCancelled }
 
-    /// The directory that a git reference names, written out in `work`.
-    func directory(of reference: GitReference, work: WorkDirectory) throws -> String {
-        try directory(of: git.resolve(reference), reference, work: work)
-    }
-
     /// The directory that a reference names at a commit, written out in `work`.
     func directory(of commit: GitCommit, _ reference: GitReference, work: WorkDirectory) throws -> String {
         let root = try work.makeDirectory("checkout")
@@ -55,11 +50,6 @@ public struct RemoteSources: Sendable {
         case directory(String)
         /// Anything else: its path.
         case file(String)
-    }
-
-    /// The context that a URL's file makes, in `work`.
-    func context(of url: String, work: WorkDirectory) throws -> Context {
-        try context(of: fetch(url, work: work), work: work)
     }
 
     /// The file of a URL, whole.

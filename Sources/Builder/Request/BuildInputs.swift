@@ -14,6 +14,8 @@ public struct BuildInputs: Sendable {
     public private(set) var contextPath: String?
     /// Where the context comes from, if it was brought here.
     public fileprivate(set) var contextOrigin: String?
+    /// What was taken from there: a context, or a build file without one.
+    fileprivate var contextSource: UsedSource?
     /// The ignore file that applies to the context.
     public private(set) var ignoreFile: IgnoreFile?
     /// The build files that are looked for in a context, the first that is there counts.
@@ -36,6 +38,7 @@ public struct BuildInputs: Sendable {
         request.buildFile = buildFile
         request.contextPath = contextPath
         request.contextOrigin = contextOrigin
+        request.contextSource = contextSource
         request.ignoreFile = ignoreFile
     }
 
@@ -188,13 +191,20 @@ public struct InputLoader: Sendable {
     private func load(_ location: RemoteLocation, _ remotes: RemoteSources, work: WorkDirectory) throws -> BuildInputs {
         switch location {
         case .git(let reference):
-            let path = try remotes.directory(of: reference, work: work)
-            return try load(foreign: path, from: reference.shown)
+            let commit = try remotes.git.resolve(reference)
+            let path = try remotes.directory(of: commit, reference, work: work)
+            var inputs = try load(foreign: path, from: reference.shown)
+            inputs.contextSource = .git(reference, commit: commit.commit)
+            return inputs
         case .url(let url):
-            switch try remotes.context(of: url, work: work) {
-            case .directory(let path): return try load(foreign: path, from: redacted(url))
-            case .file(let path): return try load(buildFile: path, from: redacted(url))
-            }
+            let file = try remotes.fetch(url, work: work)
+            var inputs =
+                switch try remotes.context(of: file, work: work) {
+                case .directory(let path): try load(foreign: path, from: redacted(url))
+                case .file(let path): try load(buildFile: path, from: redacted(url))
+                }
+            inputs.contextSource = .url(url, file.digest)
+            return inputs
         }
     }
 

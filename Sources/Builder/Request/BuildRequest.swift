@@ -10,6 +10,8 @@ public struct BuildRequest: Sendable {
     public var contextPath: String?
     /// Where a context comes from that was brought here for this build; `nil` for a directory of the caller's.
     public var contextOrigin: String?
+    /// What was taken from there.
+    var contextSource: UsedSource?
     /// The ignore file's bytes and its name; `nil` where there is none.
     public var ignoreFile: IgnoreFile?
     /// The names of the image, in the order given.

@@ -122,6 +122,7 @@ struct CredentialDocument {
     /// `nil` for the empty entries that stand for what a helper has.
     private func credentials(_ entry: JSONValue, of key: String) throws(CredentialError) -> RegistryCredentials? {
         let token = entry["identitytoken"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let registryToken = entry["registrytoken"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         var user = entry["username"]?.string ?? ""
         var password = entry["password"]?.string ?? ""
         if let auth = entry["auth"]?.string, !auth.isEmpty {
@@ -137,8 +138,13 @@ struct CredentialDocument {
             user = String(decoding: parts[0], as: UTF8.self)
             password = String(decoding: parts[1].reversed().drop { $0 == 0 }.reversed(), as: UTF8.self)
         }
-        guard token != nil || !user.isEmpty else { return nil }
-        return RegistryCredentials(user: user, password: password, identityToken: token)
+        guard token != nil || registryToken != nil || !user.isEmpty else { return nil }
+        return RegistryCredentials(
+            user: user,
+            password: password,
+            identityToken: token,
+            registryToken: registryToken
+        )
     }
 
     mutating func set(_ credentials: RegistryCredentials, for registry: String) {

@@ -9,12 +9,15 @@ public struct RegistryCredentials: Sendable, Hashable {
     public var password: String
     /// A token that stands for both and is exchanged for tokens that registries take (OAuth 2 refresh token).
     public var identityToken: String?
+    /// A token that the registry itself takes in place of all the others.
+    public var registryToken: String?
 
     /// Credentials of these parts.
-    public init(user: String, password: String, identityToken: String? = nil) {
+    public init(user: String, password: String, identityToken: String? = nil, registryToken: String? = nil) {
         self.user = user
         self.password = password
         self.identityToken = identityToken
+        self.registryToken = registryToken
     }
 }
 

@@ -29,13 +29,16 @@ final class RegistryAuthorizer: Sendable {
 
     let network: RegistryNetwork
     private let lookup: Lookup
+    /// The registry's own host where no certificate of it has to count: its token server may be beside it.
+    private let insecureHost: String?
     /// Locked while a token is fetched: who needs the same one waits for it.
     private let state = Mutex(State())
     /// What must not be shown.
     private let secrets = Mutex<Set<String>>([])
 
-    init(network: RegistryNetwork, credentials lookup: @escaping Lookup) {
+    init(network: RegistryNetwork, insecureHost: String?, credentials lookup: @escaping Lookup) {
         self.network = network
+        self.insecureHost = insecureHost
         self.lookup = lookup
     }
 
@@ -55,7 +58,7 @@ final class RegistryAuthorizer: Sendable {
     ) throws(RegistryFailure) -> Authorization? {
         let challenges = AuthChallenge.all(in: answer.head)
         return try state.withLock { (state) throws(RegistryFailure) in
-            guard let kind = try Self.kind(challenges, from: answer.url) else { return nil }
+            guard let kind = try kind(challenges, from: answer.url) else { return nil }
             state.kind = kind
             if let scope = challenges.first(where: { $0.scheme == "bearer" })?.parameters["scope"] {
                 state.furtherScopes[call.repository] = TokenScope.others(in: scope, than: call.scopes)
@@ -81,13 +84,14 @@ final class RegistryAuthorizer: Sendable {
     }
 
     /// Bearer before Basic: it shows the registry less.
-    private static func kind(_ challenges: [AuthChallenge], from url: HTTPURL) throws(RegistryFailure) -> Kind? {
+    private func kind(_ challenges: [AuthChallenge], from url: HTTPURL) throws(RegistryFailure) -> Kind? {
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }) {
             guard let realm = bearer.parameters["realm"].flatMap(HTTPURL.init) else {
                 throw RegistryFailure(.malformed("its token server (realm) has no usable URL"))
             }
             guard realm.origin.isSecure || !url.origin.isSecure else {
-                throw RegistryFailure(.refusedRedirect(to: "the token server \(redacted(realm.text))"))
+                let place = RegistrySaying.shown(redacting(redacted(realm.text)))
+                throw RegistryFailure(.refusedRedirect(to: "the token server \(place)"))
             }
             return .bearer(realm: realm, service: bearer.parameters["service"])
         }
@@ -100,6 +104,9 @@ final class RegistryAuthorizer: Sendable {
         _ state: inout State,
         refused: Authorization?
     ) throws(RegistryFailure) -> Authorization? {
+        if let token = try credentials(for: call.repository, &state)?.registryToken {
+            return Authorization(value: "Bearer \(token)", isFresh: false)
+        }
         switch kind {
         case .basic:
             guard let credentials = try credentials(for: call.repository, &state) else { return nil }
@@ -133,7 +140,7 @@ final class RegistryAuthorizer: Sendable {
         do {
             let found = try lookup(repository)
             state.credentials[repository] = .some(found)
-            hide([found?.password, found?.identityToken])
+            hide([found?.password, found?.identityToken, found?.registryToken])
             return found
         } catch {
             throw RegistryFailure(.credentials(error))
@@ -148,7 +155,7 @@ final class RegistryAuthorizer: Sendable {
 
     private func hide(_ texts: [String?]) {
         secrets.withLock { secrets in
-            for case let text? in texts where !text.isEmpty { secrets.insert(text) }
+            for case let text? in texts where !text.isEmpty { secrets.formUnion([text, percentEncoded(text)]) }
         }
     }
 }
@@ -170,7 +177,7 @@ extension RegistryAuthorizer {
     private func fetch(_ request: TokenRequest) throws(RegistryFailure) -> BearerToken {
         let http = self.http(request)
         let server = request.realm.origin.authority
-        let answer = try patiently { () throws(RegistryFailure) in
+        let answer = try patiently(server) { () throws(RegistryFailure) in
             let answer = try network.follow(http, into: AnswerBody(limit: Self.largestAnswer))
             guard !RegistryFailure.passingStatuses.contains(answer.head.status) else {
                 throw RegistryFailure(
@@ -201,12 +208,15 @@ extension RegistryAuthorizer {
 
     /// Tries as often as may be; what fails then has had its patience, and is not to be tried again from outside.
     private func patiently(
+        _ server: String,
         _ attempt: () throws(RegistryFailure) -> RegistryAnswer
     ) throws(RegistryFailure) -> RegistryAnswer {
         do throws(RegistryFailure) {
             return try network.retrying(attempt)
         } catch {
-            throw RegistryFailure(error.reason)
+            var failure = RegistryFailure(error.reason)
+            failure.server = error.server ?? server
+            throw failure
         }
     }
 
@@ -225,13 +235,20 @@ extension RegistryAuthorizer {
                 url: request.realm,
                 fields: [HTTPField(name: "Content-Type", value: "application/x-www-form-urlencoded")],
                 body: .bytes(Array(text.utf8)),
-                hasSecretBody: true
+                isInsecure: request.realm.origin.host == insecureHost,
+                hasSecretBody: true,
+                hiding: redacting
             )
         }
         var url = request.realm
         if let service = request.service { url = url.adding("service", service) }
         for scope in scopes { url = url.adding("scope", scope) }
         if let user = request.credentials?.user { url = url.adding("account", user) }
-        return RegistryRequest(url: url, authorization: request.credentials.map(basic))
+        return RegistryRequest(
+            url: url,
+            authorization: request.credentials.map(basic),
+            isInsecure: request.realm.origin.host == insecureHost,
+            hiding: redacting
+        )
     }
 }

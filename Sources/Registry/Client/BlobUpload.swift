@@ -8,6 +8,12 @@ struct BlobUpload {
     struct Session {
         var url: HTTPURL
         var smallestChunk: Int64
+        /// How many bytes the registry is known to have.
+        var offset: Int64 = 0
+        /// Whether a request failed: what the registry has is not known then.
+        var isDoubtful = false
+        /// Whether it was taken up after a failure.
+        var isResumed = false
     }
 
     let endpoint: RegistryEndpoint
@@ -104,7 +110,7 @@ struct BlobUpload {
             throw RegistryFailure(.malformed("an upload without Location"))
         }
         guard let url = answer.url.resolving(text), url.origin.isSecure || !answer.url.origin.isSecure else {
-            throw RegistryFailure(.refusedRedirect(to: RegistrySaying.shown(redacted(text))))
+            throw RegistryFailure(.refusedRedirect(to: RegistrySaying.shown(host.authorizer.redacting(redacted(text)))))
         }
         return url
     }
@@ -116,20 +122,70 @@ struct BlobUpload {
     // MARK: sending
 
     private func send(_ begun: Session?, _ onProgress: (Int64) -> Void) throws(RegistryFailure) {
-        var next = begun
+        var last = begun
         var chunk = chunkSize.map { max($0, 1) }
-        try host.network.retrying { () throws(RegistryFailure) in
-            let session: Session
-            if let begun = next { session = begun } else { session = try begin() }
-            // An upload that failed is not taken up: what the registry has of it is not sure.
-            next = nil
-            if let size = chunk {
-                return try sendPieces(of: size, session, onProgress)
+        var mayResume = true
+        try host.network.retrying(progress: { last?.offset ?? 0 }) { () throws(RegistryFailure) in
+            var session: Session
+            if let known = last, let standing = try standing(of: known, mayResume: mayResume) {
+                session = standing
+            } else {
+                last = nil
+                session = try begin()
             }
+            do throws(RegistryFailure) {
+                try complete(&session, &chunk, onProgress)
+            } catch {
+                session.isDoubtful = true
+                last = session
+                // What was put together of parts may have become something else: it is sent once more as a whole.
+                guard session.isResumed, error.isAnswer else { throw error }
+                mayResume = false
+                throw RegistryFailure(error.reason, mayPass: true)
+            }
+        }
+    }
+
+    /// How far an upload is, which the registry is asked after a failure; `nil` where nothing of it can be used.
+    ///
+    /// Source: distribution-spec 1.1, "Resuming an upload" (`GET` of its location).
+    private func standing(of session: Session, mayResume: Bool) throws(RegistryFailure) -> Session? {
+        guard session.isDoubtful else { return session }
+        guard mayResume else {
+            abandon(session)
+            return nil
+        }
+        let answer = try host.attempt(call(.get, .url(session.url), body: nil))
+        guard answer.head.isSuccess else { return nil }
+        var result = session
+        if answer.head.value(of: "Location") != nil { result.url = try location(answer) }
+        // `0-0` is what some say of nothing, and others of one byte.
+        guard let last = Self.lastByte(answer), last > 0, last < blob.size else {
+            abandon(result)
+            return nil
+        }
+        (result.offset, result.isDoubtful, result.isResumed) = (last + 1, false, true)
+        return result
+    }
+
+    /// The last byte that a registry has: of `0-9` the 9.
+    private static func lastByte(_ answer: RegistryAnswer) -> Int64? {
+        guard let parts = answer.head.value(of: "Range")?.split(separator: "-"), parts.count == 2 else { return nil }
+        return Int64(parts[1])
+    }
+
+    /// Sends what is missing; `session` is as far as is known, also where this fails.
+    private func complete(
+        _ session: inout Session,
+        _ chunk: inout Int64?,
+        _ onProgress: (Int64) -> Void
+    ) throws(RegistryFailure) {
+        if chunk == nil, session.offset == 0 {
             guard try !sendWhole(session, onProgress) else { return }
             chunk = Self.usualChunk
-            try sendPieces(of: Self.usualChunk, try begin(), onProgress)
+            session = try begin()
         }
+        try sendPieces(of: chunk ?? blob.size, &session, onProgress)
     }
 
     /// `false` where the registry, or what stands before it, takes only smaller pieces.
@@ -150,34 +206,33 @@ struct BlobUpload {
 
     private func sendPieces(
         of size: Int64,
-        _ session: Session,
+        _ session: inout Session,
         _ onProgress: (Int64) -> Void
     ) throws(RegistryFailure) {
-        var url = session.url
-        var offset: Int64 = 0
-        while offset < blob.size {
-            let count = min(max(size, session.smallestChunk), blob.size - offset)
-            let start = offset
+        while session.offset < blob.size {
+            let start = session.offset
+            let count = min(max(size, session.smallestChunk), blob.size - start)
             let fields = [
                 HTTPField(name: "Content-Type", value: "application/octet-stream"),
                 HTTPField(name: "Content-Range", value: "\(start)-\(start + count - 1)"),
             ]
             let answer = try host.attempt(
-                call(.patch, .url(url), fields, body: .file(file, offset: start, size: count)),
+                call(.patch, .url(session.url), fields, body: .file(file, offset: start, size: count)),
                 onProgress: { onProgress(start + $0) }
             )
             guard answer.head.status == 202 || answer.head.status == 204 else { throw refusal(answer) }
-            url = try location(answer)
-            offset = start + count
-            // `0-9`: the last byte that is there, where the registry took less than it was sent.
-            if let last = answer.head.value(of: "Range")?.split(separator: "-").last.flatMap({ Int64($0) }) {
-                guard last < offset, last >= start else {
-                    throw RegistryFailure(.malformed("an upload that ends at byte \(last) after \(offset) were sent"))
+            session.url = try location(answer)
+            session.offset = start + count
+            // The registry may have taken less than it was sent.
+            if let last = Self.lastByte(answer) {
+                guard last < session.offset, last >= start else {
+                    let why = "an upload that ends at byte \(last) after \(session.offset) were sent"
+                    throw RegistryFailure(.malformed(why))
                 }
-                offset = last + 1
+                session.offset = last + 1
             }
         }
-        try check(try host.attempt(call(.put, .url(url.adding("digest", "\(blob.digest)")))))
+        try check(try host.attempt(call(.put, .url(session.url.adding("digest", "\(blob.digest)")))))
     }
 
     private func check(_ answer: RegistryAnswer) throws(RegistryFailure) {
@@ -187,7 +242,7 @@ struct BlobUpload {
         }
     }
 
-    /// An upload that the registry does not know any more is begun anew.
+    /// An upload that the registry does not know any more, or is elsewhere with, is not given up.
     private func refusal(_ answer: RegistryAnswer) -> RegistryFailure {
         var failure = host.refusal(answer, repository: repository)
         failure.mayPass = [404, 416].contains(answer.head.status)

@@ -5,10 +5,14 @@ extension RegistryClient {
 
     /// The manifest or index that a tag or digest names, at most 4 MiB.
     ///
-    /// It is verified against the reference's digest, or the one that the registry tells.
+    /// It is verified against the reference's digest, or the one that the registry tells. What an index names is asked
+    /// for where the index was: `image` is the name that led to it.
     /// - Throws: ``RegistryError``.
-    public func manifest(_ reference: ImageReference) throws(RegistryError) -> RemoteManifest {
-        try anywhere(reference, "pull \(reference)") { endpoint throws(RegistryFailure) in
+    public func manifest(
+        _ reference: ImageReference,
+        of image: ImageReference? = nil
+    ) throws(RegistryError) -> RemoteManifest {
+        try anywhere(image ?? reference, "pull \(reference)") { endpoint throws(RegistryFailure) in
             try endpoint.manifest(reference)
         }
     }
@@ -47,12 +51,23 @@ extension RegistryClient {
     /// Brings a blob's bytes from `sink.received` on, piece by piece, over as many connections as it takes.
     ///
     /// It returns when the sink has as many bytes as the descriptor says, and never hands over more. The digest is
-    /// the sink's to check. A sink that answers `false` ends it with the reason `stoppedBySink`.
+    /// the sink's to check; where it is wrong, the mirrors that are returned may be to blame (``distrust(_:for:)``). A
+    /// sink that answers `false` ends it with the reason `stoppedBySink`.
+    /// - Returns: The mirrors that some of the bytes came from.
     /// - Throws: ``RegistryError``.
-    public func fetch(_ blob: Descriptor, of name: ImageReference, into sink: any BlobSink) throws(RegistryError) {
+    @discardableResult
+    public func fetch(
+        _ blob: Descriptor,
+        of name: ImageReference,
+        into sink: any BlobSink
+    ) throws(RegistryError) -> [RegistryMirror] {
+        var mirrors: [RegistryMirror] = []
         try anywhere(name, "pull \(blob.digest) of \(name)") { endpoint throws(RegistryFailure) in
+            let before = sink.received
+            defer { if sink.received > before, let mirror = endpoint.mirror { mirrors.append(mirror) } }
             try endpoint.fetch(blob, into: sink)
         }
+        return mirrors
     }
 }
 
@@ -84,7 +99,7 @@ extension RegistryEndpoint {
         if let expected = reference.digest ?? Self.digest(in: answer.head), expected != actual {
             throw RegistryFailure(.wrongDigest(expected: expected, actual: actual))
         }
-        let type = try Self.mediaType(answer)
+        let type = try mediaType(answer)
         let descriptor = Descriptor(mediaType: type, digest: actual, size: Int64(answer.body.count))
         return RemoteManifest(bytes: answer.body, descriptor: descriptor)
     }
@@ -134,15 +149,17 @@ extension RegistryEndpoint {
 
     private static func contentType(_ head: HTTPHead) -> MediaType? {
         guard let value = head.value(of: "Content-Type") else { return nil }
-        let type = value.prefix { $0 != ";" && $0 != " " }
-        return type.isEmpty ? nil : MediaType(rawValue: type.lowercased())
+        let text = String(value.prefix { $0 != ";" && $0 != " " })
+        let type = MediaType(rawValue: text.lowercased())
+        // What is not known is shown as it came: what is to be left out of it would not be found in lower case.
+        return text.isEmpty ? nil : type.isIndex || type.isManifest ? type : MediaType(rawValue: text)
     }
 
     /// The type that head and document agree on: where they do not, others could see another image than this program.
     ///
     /// Source: image-spec 1.1, manifest.md and image-index.md, `mediaType`.
-    private static func mediaType(_ answer: RegistryAnswer) throws(RegistryFailure) -> MediaType {
-        let announced = contentType(answer.head)
+    private func mediaType(_ answer: RegistryAnswer) throws(RegistryFailure) -> MediaType {
+        let announced = Self.contentType(answer.head)
         let json: JSONValue
         do {
             json = try JSONValue(parsing: answer.body, as: "manifest")
@@ -154,7 +171,7 @@ extension RegistryEndpoint {
         if known.count == 2, known[0] != known[1] {
             throw RegistryFailure(.wrongMediaType("\(shown(known[1])) as \(shown(known[0]))"))
         }
-        if let announced, known.isEmpty, !["application/json", "text/plain"].contains(announced.rawValue) {
+        if let announced, known.isEmpty, !["application/json", "text/plain"].contains(announced.rawValue.lowercased()) {
             throw RegistryFailure(.wrongMediaType(shown(announced)))
         }
         let isIndex = json["manifests"]?.array != nil
@@ -169,9 +186,9 @@ extension RegistryEndpoint {
         return type
     }
 
-    private static func shown(_ type: MediaType) -> String {
+    private func shown(_ type: MediaType) -> String {
         type.rawValue.contains("manifest.v1")
             ? "a manifest of Docker's schema 1 (push the image again with a newer tool)"
-            : RegistrySaying.shown(String(type.rawValue.prefix(100)))
+            : RegistrySaying.shown(String(host.authorizer.redacting(type.rawValue).prefix(100)))
     }
 }

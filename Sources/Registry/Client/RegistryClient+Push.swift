@@ -37,6 +37,22 @@ extension RegistryClient {
         }
     }
 
+    /// Whether a repository has a manifest or an index.
+    /// - Throws: ``RegistryError``.
+    public func hasManifest(_ digest: Digest, in name: ImageReference) throws(RegistryError) -> Bool {
+        var reference = name
+        (reference.tag, reference.digest) = (nil, digest)
+        do throws(RegistryError) {
+            try atRegistry(reference, "look for \(digest) in \(name)") { endpoint throws(RegistryFailure) in
+                if try endpoint.descriptor(of: reference) == nil { _ = try endpoint.manifest(reference) }
+            }
+            return true
+        } catch {
+            if case .notFound = error.reason { return false }
+            throw error
+        }
+    }
+
     /// Puts a manifest or index under the reference's tag, or under its digest where it has no tag.
     ///
     /// Before an index, the manifests that it names have to be there.

@@ -15,8 +15,12 @@ public final class RegistryClient: Sendable {
 
     private struct State {
         var hosts: [RegistryHost.Place: RegistryHost] = [:]
-        /// The endpoint that last had what was asked for, by repository: those before it are not asked again.
-        var goodEndpoints: [String: RegistryHost.Place] = [:]
+        /// The endpoint that last had what was asked for: those before it are not asked again.
+        ///
+        /// By the list that it is of, since tags and digests of one repository may have different mirrors.
+        var goodEndpoints: [[RegistryMirror]: Int] = [:]
+        /// Mirrors that sent something wrong.
+        var distrusted: Set<RegistryMirror> = []
     }
 
     /// A client for these settings, whose calls end early when `isCancelled` says so (asked on the calling thread).
@@ -34,6 +38,20 @@ struct RegistryEndpoint: Sendable {
     let host: RegistryHost
     /// The repository's name there.
     let repository: String
+    var isMirror = false
+
+    /// Its name, whatever it is.
+    var identity: RegistryMirror { RegistryMirror(host: host.place.name, repository: repository) }
+
+    /// What can be distrusted: never the registry itself.
+    var mirror: RegistryMirror? { isMirror ? identity : nil }
+}
+
+/// A repository at another place, which should have the same content.
+public struct RegistryMirror: Sendable, Hashable {
+    /// The place, as registries.conf names it: a host, maybe with a port.
+    public let host: String
+    let repository: String
 }
 
 // Which servers are asked, and in which order.
@@ -45,30 +63,41 @@ extension RegistryClient {
         _ body: (RegistryEndpoint) throws(RegistryFailure) -> Result
     ) throws(RegistryError) -> Result {
         let endpoints = try endpoints(for: name, action)
-        let repository = "\(name.registry)/\(name.repository)"
-        // By its place: mirrors for tags alone or digests alone make the lists differ.
-        let good = state.withLock { $0.goodEndpoints[repository] }
-        let first = endpoints.firstIndex { $0.host.place == good } ?? 0
+        let list = endpoints.map(\.identity)
+        let first = state.withLock { $0.goodEndpoints[list] } ?? 0
         var mirrors: [String] = []
-        for index in first... {
+        for index in first..<endpoints.count {
             let endpoint = endpoints[index]
             do throws(RegistryFailure) {
                 let result = try body(endpoint)
-                state.withLock { $0.goodEndpoints[repository] = endpoint.host.place }
+                state.withLock { $0.goodEndpoints[list] = index }
                 return result
             } catch {
-                var whole = RegistryError(error.reason, registry: endpoint.host.place.name, action: action)
+                var whole = RegistryError(error, registry: endpoint.host.place.name, action: action)
                 let isLast = index == endpoints.count - 1
                 switch error.reason {
                 case .cancelled, .stoppedBySink, .missingLibrary: throw whole
                 case _ where isLast:
                     whole.mirrors = mirrors
                     throw whole
-                default: mirrors.append(whole.explanation)
+                case .wrongDigest, .wrongSize, .wrongMediaType:
+                    _ = distrust([endpoint.identity], for: whole.explanation)
+                default: break
                 }
+                mirrors.append(whole.explanation)
             }
         }
         throw RegistryError(.malformed("no endpoint"), registry: name.registry, action: action)
+    }
+
+    /// Asks these mirrors for nothing any more, since `problem` is wrong with what they sent; says so in a warning.
+    /// - Returns: Whether there are any: then what was wrong can be asked for elsewhere.
+    public func distrust(_ mirrors: [RegistryMirror], for problem: String) -> Bool {
+        let isNew = state.withLock { state in mirrors.filter { state.distrusted.insert($0).inserted } }
+        for mirror in isNew {
+            configuration.warn("the mirror \(mirror.host) is not asked any more: \(problem)")
+        }
+        return !mirrors.isEmpty
     }
 
     /// Does something at the registry itself: nothing is pushed to mirrors.
@@ -83,7 +112,7 @@ extension RegistryClient {
         do throws(RegistryFailure) {
             return try body(endpoint)
         } catch {
-            throw RegistryError(error.reason, registry: endpoint.host.place.name, action: action)
+            throw RegistryError(error, registry: endpoint.host.place.name, action: action)
         }
     }
 
@@ -105,7 +134,13 @@ extension RegistryClient {
         let places = mirrors.compactMap { mirror in
             rule.rewritten(name, to: mirror.location).map { endpoint($0, isInsecure: mirror.isInsecure) }
         }
-        return places + [endpoint(itself, isInsecure: rule.isInsecure)]
+        let distrusted = state.withLock { $0.distrusted }
+        let trusted = places.filter { !distrusted.contains($0.identity) }.map { place in
+            var place = place
+            place.isMirror = true
+            return place
+        }
+        return trusted + [endpoint(itself, isInsecure: rule.isInsecure)]
     }
 
     /// The rule with the longest prefix.
@@ -134,6 +169,9 @@ extension RegistryClient {
         }
     }
 
+    /// What a reference stands for: another one where it names no registry and registries.conf has an alias for it.
+    public func unaliased(_ name: ImageReference) -> ImageReference { configuration.shortNames.resolve(name) }
+
     /// Checks that credentials are good, for `login`; without any, those of the credential files are used.
     /// - Throws: ``RegistryError``.
     public func ping(_ registry: String, credentials: RegistryCredentials?) throws(RegistryError) {
@@ -149,7 +187,7 @@ extension RegistryClient {
                 throw RegistryFailure(.malformed("it has no /v2/"))
             }
         } catch {
-            throw RegistryError(error.reason, registry: name, action: action)
+            throw RegistryError(error, registry: name, action: action)
         }
     }
 }

@@ -65,6 +65,8 @@ public struct RegistryError: Error, Sendable, Hashable {
     public var reason: Reason
     /// The registry, as a reference names it.
     public var registry: String
+    /// The server that it happened with, where the registry led to another: a token server, or one that has its blobs.
+    public var server: String?
     /// What was asked of it, to be read after `cannot`: `pull docker.io/library/busybox:latest`.
     public var action: String
     /// What the mirrors said that were asked before, a sentence each.
@@ -74,6 +76,11 @@ public struct RegistryError: Error, Sendable, Hashable {
         self.reason = reason
         self.registry = registry
         self.action = action
+    }
+
+    init(_ failure: RegistryFailure, registry: String, action: String) {
+        self.init(failure.reason, registry: registry, action: action)
+        server = failure.server
     }
 }
 
@@ -103,6 +110,7 @@ extension RegistryError: CustomStringConvertible {
         case .wrongDigest(let expected, let actual): "\(registry) sent \(actual) in place of \(expected)"
         case .wrongSize(let expected, let actual): "\(registry) sent \(actual) bytes where \(expected) were announced"
         case .wrongMediaType(let type): "\(registry) sent \(type), which is neither an image manifest nor an index"
+        case .malformed(let what) where server != nil: "\(place) does not answer as it should: \(what)"
         case .malformed(let what): "\(registry) does not answer as a registry does: \(what)"
         case .unreadable(let errno): "the blob's file cannot be read: \(errorText(errno))"
         case .stoppedBySink: "what arrived was refused"
@@ -131,21 +139,25 @@ extension RegistryError: CustomStringConvertible {
         }
     }
 
+    /// Whose connection it is that failed, for people.
+    private var place: String { server.map { "\($0), where \(registry) leads," } ?? registry }
+
     private var connectionFailure: String {
-        switch reason {
+        let host = server ?? registry
+        return switch reason {
         case .missingLibrary(let why):
             "registries need libcurl, which cannot be loaded (\(why)); install Debian's libcurl4 or its like"
         case .noTLS(let why):
-            "\(registry) does not speak TLS (\(why)); if it is meant to be without, use --insecure-registry \(registry)"
+            "\(place) does not speak TLS (\(why)); if it is meant to be without, use --insecure-registry \(host)"
         case .untrusted(let why):
-            "the certificate of \(registry) is not trusted (\(why)); put the certificate of its authority into "
-                + "/etc/containers/certs.d/\(registry)/ca.crt, or use --insecure-registry \(registry)"
+            "the certificate of \(place) is not trusted (\(why)); put the certificate of its authority into "
+                + "/etc/containers/certs.d/\(host)/ca.crt, or use --insecure-registry \(host)"
         case .clientCertificate(let why):
-            "\(registry) does not accept the client certificate, or wants one (\(why)); put it into "
-                + "/etc/containers/certs.d/\(registry)/ as client.cert with its client.key"
-        case .unreachable(let why): "\(registry) cannot be reached: \(why)"
-        case .interrupted(let why): "the connection to \(registry) broke (\(why)); try again later"
-        case .stalled(let why): "\(registry) is too slow (\(why))"
+            "\(place) does not accept the client certificate, or wants one (\(why)); put it into "
+                + "/etc/containers/certs.d/\(host)/ as client.cert with its client.key"
+        case .unreachable(let why): "\(place) cannot be reached: \(why)"
+        case .interrupted(let why): "the connection to \(place) broke (\(why)); try again later"
+        case .stalled(let why): "\(place) is too slow (\(why))"
         default: ""
         }
     }

@@ -4,11 +4,22 @@ struct RegistryFailure: Error {
     var mayPass = false
     /// The seconds that the server asks to wait for.
     var retryAfter: Int64 = 0
+    /// The server that it happened with, where that is not the registry: one that it leads to.
+    var server: String?
 
     init(_ reason: RegistryError.Reason, mayPass: Bool = false, retryAfter: Int64 = 0) {
         self.reason = reason
         self.mayPass = mayPass
         self.retryAfter = retryAfter
+    }
+
+    /// Whether a server has answered, and the answer, which is not about the moment, is what is wrong.
+    var isAnswer: Bool {
+        switch reason {
+        case .status(let status, _): !Self.passingStatuses.contains(status)
+        case .notFound, .wrongDigest, .malformed: true
+        default: false
+        }
     }
 
     /// Statuses that are about the moment, not about the request.

@@ -40,7 +40,12 @@ final class RegistryHost: Sendable {
     init(_ place: Place, network: RegistryNetwork, credentials: @escaping RegistryAuthorizer.Lookup) {
         self.place = place
         self.network = network
-        authorizer = RegistryAuthorizer(network: network, credentials: credentials)
+        let ownHost = HTTPURL("https://\(place.address)")?.origin.host
+        authorizer = RegistryAuthorizer(
+            network: network,
+            insecureHost: place.isInsecure ? ownHost : nil,
+            credentials: credentials
+        )
     }
 
     /// Makes a call, with what credentials it takes, until it's answered or has failed for good.
@@ -134,14 +139,14 @@ final class RegistryHost: Sendable {
             known.withLock { $0 = secure.origin }
             return answer
         } catch {
-            guard mayBePlain, Self.speaksNoTLS(error), body.stop == nil else { throw error }
+            guard mayBePlain, Self.speaksNoTLS(error), error.server == nil, body.stop == nil else { throw error }
             let before = body.progress
             do throws(RegistryFailure) {
                 guard let answer = try plainly(call, at: plain.origin, into: body, onProgress) else { throw error }
                 return answer
             } catch let failure {
-                // Who sent something without TLS does speak without: what went wrong with that is what counts.
-                guard body.progress > before || !Self.speaksNoTLS(failure) else { throw error }
+                // Who sent something without TLS, or led elsewhere, does speak without: what went wrong with that counts.
+                guard body.progress > before || failure.server != nil || !Self.speaksNoTLS(failure) else { throw error }
                 known.withLock { $0 = plain.origin }
                 throw failure
             }
@@ -186,7 +191,8 @@ final class RegistryHost: Sendable {
                 body: call.body,
                 authorization: authorization,
                 isInsecure: place.isInsecure,
-                isElsewhere: url.origin != origin
+                isElsewhere: url.origin != origin,
+                hiding: authorizer.redacting
             )
         }
     }

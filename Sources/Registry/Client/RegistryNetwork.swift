@@ -14,6 +14,8 @@ struct RegistryRequest {
     var isElsewhere = false
     /// Whether the body is a secret of the origin of `url`.
     var hasSecretBody = false
+    /// Leaves out of a text what is secret here: a server may repeat it in what it answers.
+    var hiding: @Sendable (String) -> String = { $0 }
     /// Seconds in place of the configured ones.
     var connectSeconds: UInt32?
 }
@@ -59,7 +61,7 @@ final class RegistryNetwork: Sendable {
                 return RegistryAnswer(head: head, body: body.bytes, url: url, isFromElsewhere: isElsewhere)
             }
             guard let next = url.resolving(location), next.origin.isSecure || !url.origin.isSecure else {
-                throw RegistryFailure(.refusedRedirect(to: RegistrySaying.shown(redacted(location))))
+                throw RegistryFailure(.refusedRedirect(to: RegistrySaying.shown(request.hiding(redacted(location)))))
             }
             // A body cannot be left behind, as Authorization is.
             if request.hasSecretBody, next.origin != request.url.origin {
@@ -98,7 +100,9 @@ final class RegistryNetwork: Sendable {
         do throws(DownloadError) {
             head = try sessions.perform(http, into: body, onProgress: onProgress)
         } catch {
-            throw body.stop ?? RegistryFailure(error)
+            var failure = body.stop ?? RegistryFailure(error)
+            if isElsewhere { failure.server = url.origin.authority }
+            throw failure
         }
         if let stop = body.stop { throw stop }
         return head

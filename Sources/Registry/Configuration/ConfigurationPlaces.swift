@@ -29,9 +29,10 @@ struct ConfigurationPlaces {
         }
     }
 
-    /// The rules of all files: a later one takes the place of an earlier one with the same prefix.
-    func rules() throws(RegistryConfigurationError) -> [RegistryRule] {
+    /// What all files say: a later rule takes the place of an earlier one with the same prefix.
+    func read() throws(RegistryConfigurationError) -> (rules: [RegistryRule], names: ShortNames) {
         var result: [RegistryRule] = []
+        var names = ShortNames()
         for path in [mainFile].compactMap(\.self) + dropIns {
             let bytes: [UInt8]
             do {
@@ -41,12 +42,14 @@ struct ConfigurationPlaces {
                 if error.isMissing, path != mainFile { continue }
                 throw RegistryConfigurationError(path: path, problem: error.description)
             }
-            for rule in try RegistryRule.all(in: bytes, path: path) {
+            let document = try TOMLDocument(parsing: bytes, path: path)
+            try names.add(document, path: path)
+            for rule in try RegistryRule.all(in: document, path: path) {
                 result.removeAll { $0.prefix == rule.prefix }
                 result.append(rule)
             }
         }
-        return result
+        return (result, names)
     }
 
     private var dropIns: [String] {

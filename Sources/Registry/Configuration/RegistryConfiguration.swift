@@ -14,8 +14,12 @@ public struct RegistryConfiguration: Sendable {
     public var retries = RetryPolicy()
     /// The size of the pieces in which blobs are uploaded; `nil` sends each blob in one.
     public var uploadChunkSize: Int64?
+    /// Hears, on any thread, what the user should know although it went well in the end.
+    public var warn: @Sendable (String) -> Void = { _ in }
     /// What registries.conf says.
     var rules: [RegistryRule] = []
+    /// What registries.conf says of short names.
+    var shortNames = ShortNames()
 
     /// Settings without mirrors, certificates and the like.
     public init(credentials: CredentialStore = CredentialStore()) {
@@ -36,7 +40,7 @@ public struct RegistryConfiguration: Sendable {
         var result = RegistryConfiguration(credentials: credentials)
         let places = ConfigurationPlaces(environment: environment, home: home)
         result.certificateDirectories = places.certificateDirectories
-        result.rules = try places.rules()
+        (result.rules, result.shortNames) = try places.read()
         return result
     }
 }

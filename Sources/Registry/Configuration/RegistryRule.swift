@@ -57,13 +57,7 @@ struct RegistryRule: Sendable, Hashable {
 
 extension RegistryRule {
     /// The rules of a file.
-    static func all(in bytes: [UInt8], path: String) throws(RegistryConfigurationError) -> [RegistryRule] {
-        let document: TOMLDocument
-        do throws(TOMLDocument.Malformed) {
-            document = try TOMLDocument(parsing: bytes)
-        } catch {
-            throw RegistryConfigurationError(path: path, line: error.line, problem: error.problem)
-        }
+    static func all(in document: TOMLDocument, path: String) throws(RegistryConfigurationError) -> [RegistryRule] {
         var result: [RegistryRule] = []
         for table in document.tables {
             var table = Table(table, path: path)

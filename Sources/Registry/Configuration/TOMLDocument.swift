@@ -54,6 +54,17 @@ struct TOMLDocument {
     }
 }
 
+extension TOMLDocument {
+    /// The content of a file of the configuration.
+    init(parsing bytes: [UInt8], path: String) throws(RegistryConfigurationError) {
+        do throws(Malformed) {
+            try self.init(parsing: bytes)
+        } catch {
+            throw RegistryConfigurationError(path: path, line: error.line, problem: error.problem)
+        }
+    }
+}
+
 /// Reads TOML from its beginning to its end.
 struct TOMLReader {
     private typealias Malformed = TOMLDocument.Malformed

@@ -16,7 +16,7 @@ class Proxy:
             def do_GET(self):
                 outer.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
             def log_message(self, *arguments):
                 pass
@@ -35,7 +35,8 @@ class Proxy:
         """What the registry answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.registry.port)
         headers = {name: value for name, value in handler.headers.items() if name.lower() != "host"}
-        connection.request(handler.command, handler.path, headers=headers)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        connection.request(handler.command, handler.path, body=body or None, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
@@ -89,6 +90,59 @@ class SlowProxy(Proxy):
             self.may_go.wait(60)
             body = body[self.stop_after:]
         handler.wfile.write(body)
+
+
+class Changed(Proxy):
+    """Changes answers on their way: `change` takes the kind of a request, its path, status, headers and body."""
+
+    def __init__(self, case, registry, change):
+        self.change = change
+        self.asked: list[tuple[str, str | None]] = []
+        super().__init__(case, registry)
+
+    def answer(self, handler) -> None:
+        self.asked.append((handler.path, handler.headers.get("Authorization")))
+        status, headers, body = self.ask(handler)
+        kind = next((kind for kind in ("blobs", "manifests") if f"/{kind}/" in handler.path), "")
+        changed = self.change(kind, status, dict(headers), body)
+        self.send(handler, changed[0], list(changed[1].items()), changed[2])
+
+
+def flipped(body: bytes) -> bytes:
+    """The same with one bit of the middle changed."""
+    changed = bytearray(body)
+    changed[len(body) // 2] ^= 1
+    return bytes(changed)
+
+
+class UploadProxy(Proxy):
+    """Refuses uploads of more than `largest` bytes in one, and breaks off at the `breaks`-th request that has some."""
+
+    def __init__(self, case, registry, largest: int, breaks: int = 0):
+        self.largest, self.breaks = largest, breaks
+        self.asked: list[tuple[str, str, int]] = []
+        super().__init__(case, registry)
+
+    def answer(self, handler) -> None:
+        length = int(handler.headers.get("Content-Length", 0))
+        if "/uploads/" in handler.path and length:
+            self.breaks -= 1
+            if self.breaks == 0:
+                self.asked.append((handler.command, "broken", length))
+                handler.rfile.read(length // 2)
+                handler.close_connection = True
+                return
+        if handler.command == "PUT" and length > self.largest:
+            handler.rfile.read(length)
+            status, headers, body = 413, [("Content-Length", "0")], b""
+        else:
+            status, headers, body = self.ask(handler)
+            # The registry names itself: what comes next is to come this way again.
+            headers = [(name, value.replace(f":{self.registry.port}/", f":{self.port}/"))
+                       if name == "Location" else (name, value) for name, value in headers]
+        if "/blobs/" in handler.path:
+            self.asked.append((handler.command, str(status), length))
+        self.send(handler, status, headers, body)
 
 
 class FileServer:

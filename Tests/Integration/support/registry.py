@@ -97,14 +97,16 @@ class Registry:
         hexadecimal = digest.split(":")[1]
         return self.directory / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data"
 
-    def manifest(self, repository: str, reference: str) -> dict:
-        """A manifest as the registry has it."""
+    def manifest(self, repository: str, reference: str, credentials: str | None = None) -> dict:
+        """A manifest as the registry has it; `credentials` are USER:PASSWORD."""
         kinds = "manifest.v1+json", "index.v1+json"
         accept = [f"application/vnd.oci.image.{kind}" for kind in kinds] + [
             "application/vnd.docker.distribution.manifest.v2+json",
             "application/vnd.docker.distribution.manifest.list.v2+json"]
         request = urllib.request.Request(f"http://{self.host}/v2/{repository}/manifests/{reference}",
                                          headers={"Accept": ", ".join(accept)})
+        if credentials:
+            request.add_header("Authorization", f"Basic {base64.b64encode(credentials.encode()).decode()}")
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
@@ -115,7 +117,7 @@ class TokenServer:
     Anybody may pull from repositories below `public/`.
     """
 
-    def __init__(self, case, users: dict[str, str], lifetime: int = 300):
+    def __init__(self, case, users: dict[str, str], lifetime: int = 300, tls: Authority | None = None):
         directory = case.directory / "tokens"
         directory.mkdir()
         self.key, self.certificate = directory / "key.pem", directory / "certificate.pem"
@@ -143,7 +145,11 @@ class TokenServer:
             def log_message(self, *arguments):
                 pass
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.realm = f"http://127.0.0.1:{self.http.server_port}/token"
+        if tls:
+            self.http.socket = tls.context.wrap_socket(self.http.socket, server_side=True)
+            # Whoever does not trust it hangs up.
+            self.http.handle_error = lambda *arguments: None
+        self.realm = f"http{'s' if tls else ''}://127.0.0.1:{self.http.server_port}/token"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         case.addCleanup(self.http.server_close)
         case.addCleanup(self.http.shutdown)

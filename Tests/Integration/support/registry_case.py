@@ -39,6 +39,13 @@ class RegistryCase(Case):
         self.skopeo("copy", "--dest-tls-verify=false", *flags, source, f"docker://{registry.host}/{name}")
         return f"{registry.host}/{name}"
 
+    def configure(self, text: str) -> None:
+        """Makes `text` the registries.conf of all calls from now on."""
+        path = self.directory / "registries.conf"
+        path.write_text(text)
+        self.environment["CONTAINERS_REGISTRIES_CONF"] = str(path)
+        self.environment["CONTAINERS_REGISTRIES_CONF_DIR"] = str(self.directory / "none")
+
     def left_over(self, root=None) -> list[str]:
         """The files of blobs that came only in part."""
         return sorted(path.name for path in ((root or self.state) / "incoming").iterdir())

@@ -97,6 +97,24 @@ import Testing
         }
     }
 
+    @Test(arguments: ["Basic realm=\"r\"", "Bearer realm=\"http://127.0.0.1:1/\",scope=\"a\""])
+    func aRegistryTokenIsSentAsItIs(challenge: String) throws {
+        let registry = try FakeRegistry { request in
+            request.value(of: "Authorization") == "Bearer ready-made"
+                ? nil : refusal(401, "UNAUTHORIZED", "no", ["WWW-Authenticate: \(challenge)"])
+        }
+        defer { registry.stop() }
+        registry.addManifest(Self.manifest, tag: "v1")
+        let store = try store(registry.host, "\"registrytoken\":\"ready-made\"")
+        _ = try RegistryClient(quickly { $0.credentials = store }).manifest(registry.name("a", ":v1"))
+        let bad = try self.store(registry.host, "\"registrytoken\":\"bad\"")
+        let error = #expect(throws: RegistryError.self) {
+            try RegistryClient(quickly { $0.credentials = bad }).manifest(registry.name("a", ":v1"))
+        }
+        #expect(error?.reason == .unauthorized(hadCredentials: true, said: "UNAUTHORIZED: no"))
+        #expect(registry.requests.count == 4)
+    }
+
     @Test func anIdentityTokenFollowsNoRedirectToAnotherServer() throws {
         let thief = try LoopbackServer { _ in ok("{\"token\":\"t\"}") }
         defer { thief.stop() }
@@ -210,6 +228,54 @@ import Testing
         let text = "\(error.map { "\($0)" } ?? "")"
         #expect(text.contains("ECHO"))
         for secret in ["the-token", "secret", "dXNlcjpzZWNyZXQ="] { #expect(!text.contains(secret)) }
+    }
+
+    @Test(arguments: [
+        (307, "Location: ftp://elsewhere/secret"), (200, "Content-Type: text/secret"),
+        (307, "Location: ftp://elsewhere/dXNlcjpzZWNyZXQ%3D"),
+    ])
+    func noSecretIsShownThatAHeadRepeats(code: Int, line: String) throws {
+        let registry = try FakeRegistry { request in
+            request.value(of: "Authorization") == nil
+                ? status(401, ["WWW-Authenticate: Basic realm=\"r\""]) : status(code, [line], length: 2) + "{}"
+        }
+        defer { registry.stop() }
+        let store = try store(registry.host)
+        let error = #expect(throws: RegistryError.self) {
+            try RegistryClient(quickly { $0.credentials = store }).manifest(registry.name("a", ":v1"))
+        }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("…"))
+        for secret in ["secret", "dXNlcjpzZWNyZXQ"] { #expect(!text.contains(secret)) }
+    }
+
+    @Test func theTokenServerIsNamedThatSpeaksNoTLS() throws {
+        let server = try LoopbackServer { _ in ok("{}") }
+        defer { server.stop() }
+        let challenge = bearer("https://127.0.0.1:\(server.port)/token", "repository:a:pull")
+        let registry = try FakeRegistry { _ in status(401, [challenge]) }
+        defer { registry.stop() }
+        let error = #expect(throws: RegistryError.self) {
+            try RegistryClient(quickly()).manifest(registry.name("a", ":v1"))
+        }
+        #expect(error?.server == "127.0.0.1:\(server.port)")
+        #expect(error.map { "\($0)".contains("127.0.0.1:\(server.port), where \(registry.host) leads") } == true)
+    }
+
+    @Test func theServerIsNamedThatABlobWasLedTo() throws {
+        let other = try LoopbackServer { _ in ok("") }
+        defer { other.stop() }
+        let registry = try FakeRegistry { _ in status(307, ["Location: https://127.0.0.1:\(other.port)/blob"]) }
+        defer { registry.stop() }
+        let error = #expect(throws: RegistryError.self) {
+            try RegistryClient(quickly()).fetch(
+                registry.addBlob("content"),
+                of: registry.name("a"),
+                into: RecordingSink()
+            )
+        }
+        #expect(error?.server == "127.0.0.1:\(other.port)")
+        #expect(error.map { "\($0)".contains("--insecure-registry 127.0.0.1:\(other.port)") } == true)
     }
 
     @Test func aRedirectTargetGetsNoCredentials() throws {

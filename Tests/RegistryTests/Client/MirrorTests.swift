@@ -1,4 +1,5 @@
 import OCI
+import Synchronization
 import Testing
 
 @testable import Registry
@@ -7,7 +8,10 @@ import Testing
     private static let manifest = "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}"
 
     private func configuration(_ text: String) throws -> RegistryConfiguration {
-        let rules = try RegistryRule.all(in: Array(text.utf8), path: "registries.conf")
+        let rules = try RegistryRule.all(
+            in: TOMLDocument(parsing: Array(text.utf8), path: "registries.conf"),
+            path: "registries.conf"
+        )
         return quickly { $0.rules = rules }
     }
 
@@ -63,6 +67,68 @@ import Testing
         let client = RegistryClient(try configuration(for: registry, [mirror.host]))
         let bytes = try client.blob(blob, of: ImageReference(parsing: "example.com/team/app"), limit: 100)
         #expect(bytes == Array("honestly".utf8))
+    }
+
+    @Test func aMirrorThatLiesAboutALargeBlobCanBeDistrusted() throws {
+        let mirror = try FakeRegistry { _ in ok("attacker") }
+        let registry = try FakeRegistry()
+        defer { for server in [mirror, registry] { server.stop() } }
+        let blob = registry.addBlob("honestly")
+        let warnings = Mutex<[String]>([])
+        var settings = try configuration(for: registry, [mirror.host])
+        settings.warn = { warning in warnings.withLock { $0.append(warning) } }
+        let client = RegistryClient(settings)
+        let name = try ImageReference(parsing: "example.com/team/app")
+        let wrong = RecordingSink()
+        let mirrors = try client.fetch(blob, of: name, into: wrong)
+        #expect(wrong.text == "attacker")
+        #expect(client.distrust(mirrors, for: "it lied"))
+        #expect(warnings.withLock { $0 } == ["the mirror \(mirror.host) is not asked any more: it lied"])
+        let right = RecordingSink()
+        // Nobody is left to be blamed: the registry itself has answered.
+        #expect(try !client.distrust(client.fetch(blob, of: name, into: right), for: "it lied"))
+        #expect(right.text == "honestly")
+        #expect(mirror.requests.count == 1)
+    }
+
+    @Test func aMirrorForDigestsIsAskedAfterATagThatTheRegistryHad() throws {
+        let mirror = try FakeRegistry()
+        let registry = try FakeRegistry()
+        defer { for server in [mirror, registry] { server.stop() } }
+        let digest = registry.addManifest(Self.manifest, tag: "v1")
+        mirror.addManifest(Self.manifest, tag: "v1")
+        let settings = try configuration(for: registry, [mirror.host], "pull-from-mirror = \"digest-only\"")
+        let client = RegistryClient(settings)
+        _ = try client.manifest(ImageReference(parsing: "example.com/team/app:v1"))
+        _ = try client.manifest(ImageReference(parsing: "example.com/team/app@\(digest)"))
+        #expect(registry.requests.count == 1)
+        #expect(mirror.requests.count == 1)
+    }
+
+    @Test func whatAnIndexNamesComesFromWhereTheIndexWas() throws {
+        let mirror = try FakeRegistry()
+        let registry = try FakeRegistry()
+        defer { for server in [mirror, registry] { server.stop() } }
+        let digest = mirror.addManifest(Self.manifest, tag: "v1")
+        let settings = try configuration(for: registry, [mirror.host], "pull-from-mirror = \"tag-only\"")
+        let client = RegistryClient(settings)
+        let name = try ImageReference(parsing: "example.com/team/app:v1")
+        _ = try client.manifest(ImageReference(parsing: "example.com/team/app@\(digest)"), of: name)
+        #expect(mirror.requests.count == 1)
+        #expect(registry.requests.isEmpty)
+    }
+
+    @Test func whatAMirrorHasIsNotAtTheRegistryYet() throws {
+        let mirror = try FakeRegistry()
+        let registry = try FakeRegistry()
+        defer { for server in [mirror, registry] { server.stop() } }
+        let digest = mirror.addManifest(Self.manifest, tag: "v1")
+        let client = RegistryClient(try configuration(for: registry, [mirror.host]))
+        let name = try ImageReference(parsing: "example.com/team/app:v1")
+        #expect(try !client.hasManifest(digest, in: name))
+        registry.addManifest(Self.manifest, tag: "v1")
+        #expect(try client.hasManifest(digest, in: name))
+        #expect(mirror.requests.isEmpty)
     }
 
     @Test func pushesGoToTheRegistryItself() throws {

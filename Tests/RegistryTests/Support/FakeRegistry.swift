@@ -14,6 +14,8 @@ final class FakeRegistry: Sendable {
         /// Unfinished uploads, by number.
         var uploads: [String: [UInt8]] = [:]
         var count = 0
+        /// How many bytes are kept of the requests that bring some, one after the other, before they fail.
+        var interruptions: [Int] = []
     }
 
     let state = Mutex(State())
@@ -101,7 +103,15 @@ final class FakeRegistry: Sendable {
         let query = parts.count == 2 ? parts[1] : ""
         let number = parts[0].split(separator: "/").last.map(String.init) ?? ""
         return state.withLock { state in
+            if !request.body.isEmpty, !state.interruptions.isEmpty {
+                state.uploads[number, default: []] += request.body.prefix(state.interruptions.removeFirst())
+                return status(503)
+            }
             switch request.method {
+            case "GET":
+                guard let bytes = state.uploads[number] else { return refusal(404, "BLOB_UPLOAD_UNKNOWN", "unknown") }
+                let range = "Range: 0-\(max(bytes.count - 1, 0))"
+                return status(204, ["Location: \(parts[0])?state=\(bytes.count)", range])
             case "POST":
                 if let mount = query.split(separator: "&").first(where: { $0.hasPrefix("mount=") }) {
                     let digest = percentDecoded(mount.dropFirst(6).utf8)

@@ -11,11 +11,13 @@ struct RegistryOptions: ParsableArguments {
     )
     var insecureRegistry: [String] = []
 
-    /// The registries, until the command is interrupted.
-    func open() -> Registries {
+    /// The registries, until the command is interrupted; `progress` hears warnings.
+    func open(telling progress: (any ProgressSink)? = nil) -> Registries {
         let cancellation = Cancellation()
         Signals.cancelOnInterrupt(cancellation)
-        return Registries(insecure: insecureRegistry, cancellation: cancellation)
+        return Registries(insecure: insecureRegistry, cancellation: cancellation) { warning in
+            progress?.emit(.note("warning: \(warning)"))
+        }
     }
 }
 

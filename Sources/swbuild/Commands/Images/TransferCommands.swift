@@ -27,14 +27,14 @@ struct PullCommand: AsyncParsableCommand {
             let reporter = BuildReporter(style: quiet ? .quiet : .auto)
             let transfer = ImageTransfer(
                 store: try global.openStore(),
-                registries: registries.open(),
+                registries: registries.open(telling: reporter.sink),
                 progress: reporter.sink
             )
             for name in names {
                 defer { reporter.finish() }
-                let digest = try await transfer.pull(name, platform: platform)
+                let pulled = try await transfer.pull(name, platform: platform)
                 reporter.finish()
-                try Console.print(quiet ? "\(digest)" : "\(digest) \(name.tagged.familiar)")
+                try Console.print(quiet ? "\(pulled.digest)" : "\(pulled.digest) \(pulled.name.familiar)")
             }
         }
     }
@@ -61,7 +61,7 @@ struct PushCommand: AsyncParsableCommand {
             let reporter = BuildReporter(style: quiet ? .quiet : .auto)
             let transfer = ImageTransfer(
                 store: try global.openStore(),
-                registries: registries.open(),
+                registries: registries.open(telling: reporter.sink),
                 progress: reporter.sink
             )
             for name in names {
