@@ -2,6 +2,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Synchronization
+import SystemPackage
 
 /// Whether an overlay in a step's sandbox can have the first path as its lower directory; the second is an empty
 /// directory to try it in.
@@ -57,11 +58,17 @@ final class LayerImaging: Sendable {
     private func attempt(_ tryLower: LowerTrial, _ work: WorkDirectory) -> Bool {
         guard let directory = try? work.makeDirectory("trial") else { return false }
         defer { removeTree(directory) }
+        // The disk may have room later.
+        guard let file = try? LayerImaging.makeFile(work.unique("image")),
+            (try? ErofsMount.writeEmptyImage(file)) != nil
+        else { return false }
         var isPossible = false
-        if let file = try? LayerImaging.makeFile(work.unique("image")), (try? ErofsMount.writeEmptyImage(file)) != nil,
-            let mount = try? ErofsMount(file)
-        {
+        do throws(FileError) {
+            let mount = try ErofsMount(file)
             isPossible = withExtendedLifetime(mount) { tryLower(mount.path, directory) }
+        } catch {
+            // A module may be loaded; descriptors and memory come back.
+            if [ENODEV, EMFILE, ENFILE, ENOMEM].contains(error.errno.rawValue) { return false }
         }
         try? HostFile.write(Array("\(bootName) \(isPossible ? "yes" : "no")".utf8), to: record)
         return isPossible

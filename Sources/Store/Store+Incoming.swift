@@ -38,7 +38,7 @@ extension Store {
     {
         guard let lower else { return IncomingLayer(read: try LayerReader.index(blob), unpacked: nil, work: nil) }
         let work = try makeWorkDirectory()
-        let (read, unpacked) = try unpack(.growing(blob), isSmall: false, lower: lower, in: work)
+        let (read, unpacked) = try unpack(.growing(blob), isSmall: blob.size <= Self.smallBlob, lower: lower, in: work)
         return IncomingLayer(read: read, unpacked: unpacked, work: work)
     }
 

@@ -13,7 +13,7 @@ extension Store {
     /// With so few entries a layer is unpacked to a directory: that is done once, and a mount costs each build something.
     private static let fewEntries = 32
     /// A blob of this many bytes is taken for a layer with few entries where nothing else is known.
-    private static let smallBlob: Int64 = 4096
+    static let smallBlob: Int64 = 4096
 
     /// Whether a layer has few entries.
     func isSmall(_ diffID: DiffID) throws -> Bool {
@@ -107,7 +107,8 @@ extension Store {
         case 0:
             let place = layer.mount.map(LayerPlace.image) ?? .directory(target)
             return opened.withLock { opened in
-                if opened[name] == nil || layer.mount == nil { opened[name] = place }
+                // An image that is open stays so: others may have its path.
+                if opened[name] == nil { opened[name] = place }
                 return opened[name]?.path ?? place.path
             }
         case EEXIST, ENOTEMPTY, EISDIR:

@@ -221,11 +221,7 @@ extension Store {
     /// Unpacks what has no directory yet, where that is several layers side by side: creating a file takes the kernel
     /// longer than anything else here, and does so on one processor.
     private func unpackMissing(_ chain: [DiffID]) throws {
-        let known = opened.withLock { $0 }
-        let missing = chain.indices.filter { position in
-            let name = chain[position].digest.hex
-            return known[name] == nil && !HostFile.exists("\(root)/layers/\(name)")
-        }
+        let missing = chain.indices.filter { place(of: chain[$0].digest.hex) == nil }
         guard missing.count > 1 else { return }
         let failures = Mutex<[Int: any Error]>([:])
         DispatchQueue.concurrentPerform(iterations: missing.count) { number in

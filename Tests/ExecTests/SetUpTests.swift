@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -68,20 +69,34 @@ import Testing
 /// A file system whose every answer is awaited for ever: FUSE, without a program that would answer.
 private final class SilentFileSystem: Sendable {
     private let path: String
-    private let connection: CInt
+    private let connection: Mutex<CInt>
 
     init(at path: String) throws {
-        connection = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+        let connection = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+        self.connection = Mutex(connection)
         try #require(connection >= 0, "open /dev/fuse: \(Errno(rawValue: errno))")
         self.path = path
         let options = "fd=\(connection),rootmode=40000,user_id=0,group_id=0"
         let result = mount("silent", path, "fuse", UInt(MS_NOSUID | MS_NODEV), options)
         try #require(result == 0, "mount: \(Errno(rawValue: errno))")
+        // A step that nobody ends would be waited for without an end: the test fails instead.
+        Task.detached { [weak self] in
+            try await Task.sleep(for: .seconds(120))
+            self?.disconnect()
+        }
+    }
+
+    /// The end of the connection is the end of all that waits.
+    private func disconnect() {
+        let open = connection.withLock { connection in
+            defer { connection = -1 }
+            return connection
+        }
+        if open >= 0 { close(open) }
     }
 
     deinit {
-        // The end of the connection is the end of all that waits.
-        close(connection)
+        disconnect()
         umount2(path, CInt(MNT_DETACH))
     }
 }

@@ -120,6 +120,24 @@ import Testing
         #expect(found >= all.count - 4, "\(found) of \(all.count)")
     }
 
+    /// With fingerprints that say that what is in the old blob is right, it is taken whatever it is.
+    @Test func piecesAreCopiedNotCompressed() throws {
+        let old = entries(200, seed: 7)
+        let (kept, blob) = try scratch.file("old") { file in
+            let pending = try LayerWriter.begin(old, blob: file)
+            return (try #require(try pending.pieces()), try pending.finish())
+        }
+        let descriptor = open("\(scratch.path)/old", O_RDWR | O_CLOEXEC)
+        let file = OwnedDescriptor(owning: descriptor, path: "old")
+        var lying = kept
+        let piece = kept.pieces[3]
+        try #require(pwrite(descriptor, "x", 1, off_t(piece.offset) + 100) == 1)
+        let bytes = try scratch.read("old")[Int(piece.offset)..<(Int(piece.offset) + piece.size)]
+        lying.pieces[3].compressed = try #require(Array(bytes).withUnsafeBytes { kept.key.fingerprint(of: $0) })
+        let options = LayerOptions(earlier: ReusablePieces(lying, of: file))
+        #expect(try scratch.layer(old, "pieced", options: options).blob.digest != blob.digest)
+    }
+
     /// What is damaged in the old blob must not get into the new one.
     @Test func aDamagedPieceIsCompressedAgain() throws {
         let old = entries(200, seed: 7)
@@ -140,6 +158,10 @@ import Testing
         #expect(KeptPieces(decoding: []) == nil)
         #expect(KeptPieces(decoding: bytes.dropLast()) == nil)
         #expect(KeptPieces(decoding: Array("x".utf8) + bytes.dropFirst()) == nil)
+        let encoder = try #require(bytes.firstRange(of: "isal-1".utf8))
+        var other = bytes
+        other[encoder.upperBound - 1] = UInt8(ascii: "2")
+        #expect(KeptPieces(decoding: other) == nil)
         for count in stride(from: 0, to: 120, by: 7) {
             #expect(KeptPieces(decoding: Array(bytes.prefix(count))) == nil)
         }

@@ -1,5 +1,6 @@
-import LayerDiff
 import Testing
+
+@testable import LayerDiff
 
 /// What is different in a user namespace; tried as root, who could do the same as always.
 @Suite struct PlaceholderTests {

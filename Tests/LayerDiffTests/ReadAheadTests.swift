@@ -1,7 +1,8 @@
 import Glibc
-import LayerDiff
 import OCI
 import Testing
+
+@testable import LayerDiff
 
 /// Layers of many small files, which are read before it is their turn.
 @Suite struct ReadAheadTests {
@@ -32,6 +33,29 @@ import Testing
         let entries = try (0..<1000).map(entry)
         let inMemory = entries.enumerated().map { LayerEntry(entry: $1.entry, content: .bytes(content($0))) }
         #expect(try scratch.layer(entries, "files.gz").blob == scratch.layer(inMemory, "memory.gz").blob)
+    }
+
+    @Test func filesAreReadBeforeTheirTurn() throws {
+        let entries = try (0..<1000).map(entry)
+        let ahead = try #require(ReadAhead(entries, hashing: true))
+        let first = ahead.content(of: 0)
+        #expect(first == nil, "the first batch is the writer's own")
+        let reader = try WorkerThread { ahead.run() }
+        defer { withExtendedLifetime(reader) { ahead.end() } }
+        var found = 0
+        for number in entries.indices {
+            // What is read meanwhile is a matter of time; the reader gets some.
+            if number.isMultiple(of: 100) { usleep(20_000) }
+            guard let read = ahead.content(of: number) else { continue }
+            found += 1
+            #expect(Array(read.bytes[read.place]) == content(number))
+            #expect(read.digest == Digest(of: content(number)))
+        }
+        #expect(found > 0)
+    }
+
+    @Test func fewFilesAreNotWorthAThread() throws {
+        #expect(try ReadAhead((0..<100).map(entry), hashing: false) == nil)
     }
 
     @Test func digestsOfContentsAreThoseOfTheContents() throws {

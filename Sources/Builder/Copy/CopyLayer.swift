@@ -74,7 +74,7 @@ struct CopyLayer {
 
     private mutating func put(_ entry: LayerEntry, link: Link? = nil) {
         let path = entry.entry.path
-        if path == lastParent, !entry.entry.isDirectory { lastParent = nil }
+        if !entry.entry.isDirectory, placedEntry(path)?.isDirectory == true { removePlaced(beneath: path) }
         let position = positions[path] ?? Int32(placed.count)
         if Int(position) < placed.count {
             placed[Int(position)] = entry
@@ -83,6 +83,19 @@ struct CopyLayer {
             positions[path] = position
         }
         links[position] = link
+    }
+
+    /// What was placed in a directory goes with it.
+    private mutating func removePlaced(beneath path: ContainerPath) {
+        if let parent = lastParent, parent == path || path.isAncestor(of: parent) { lastParent = nil }
+        let kept = placed.indices.filter { !path.isAncestor(of: placed[$0].entry.path) }
+        guard kept.count < placed.count else { return }
+        var moved: [Int32: Link] = [:]
+        for (new, old) in kept.enumerated() { moved[Int32(new)] = links[Int32(old)] }
+        links = moved
+        placed = kept.map { placed[$0] }
+        positions = [:]
+        for (number, entry) in placed.enumerated() { positions[entry.entry.path] = Int32(number) }
     }
 
     /// Follows links of what is there and of what was placed.

@@ -29,7 +29,8 @@ struct BuildImages: ImageSource {
     private func find(_ reference: ImageReference, platform: Platform) throws -> ResolvedImage {
         var name = reference.tagged
         var known = try entry(of: name)
-        if known == nil, name.shortName != nil {
+        // A registry is asked by the name that registries.conf means; where none is, what the store calls so comes first.
+        if name.shortName != nil, known == nil || policy == .always && name.digest == nil {
             name = try puller.registries.client().unaliased(name)
             known = try entry(of: name)
         }

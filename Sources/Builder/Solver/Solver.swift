@@ -272,7 +272,8 @@ final class FinishingLayer: Sendable {
 
     private func keepRecords(of blob: LayerBlob, _ environment: StepEnvironment) throws {
         try environment.store.publishBlob(self.blob.path, as: blob.digest)
-        if let pieces = try pending.pieces() { try environment.store.keep(pieces, of: blob) }
+        // Without them a later layer costs more time, no more than that.
+        if let pieces = try pending.pieces() { try? environment.store.keep(pieces, of: blob) }
         let layer = LayerRecord(
             diffID: blob.diffID,
             digest: blob.digest,

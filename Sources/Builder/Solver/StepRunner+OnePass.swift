@@ -11,7 +11,8 @@ extension StepRunner {
 
     /// Makes a COPY's layer before its key is known: the files, which have to be read for either, are read once.
     ///
-    /// Only where the cache cannot have the step: nothing is known of this instruction, and nothing of most of its files.
+    /// Only where the cache hardly has the step: nothing is known of this instruction, and nothing of most of its files.
+    /// (That it has the same files by another name is found out afterwards.)
     /// - Returns: `nil` where that is not so, and the key comes first.
     func copyInOnePass(_ step: CopyStep, _ selection: Selection, on base: StepState) throws -> Outcome? {
         guard isWorthOnePass(step, selection) else { return nil }
@@ -29,6 +30,9 @@ extension StepRunner {
         let produced = try produce(step, selection, on: base)
         let contents = ContentDigests()
         let written = try write(produced, LayerOptions(contents: contents))
+        var isKept = false
+        // The blob's file must stay open until nobody writes to it.
+        defer { if !isKept { _ = try? written.pending.finish() } }
         let key = try span(.key) {
             let digests = Self.digests(contents, of: produced.entries)
             let content = try selection.digest(owner: step.owner, mode: step.mode, read: (digests, at: began))
@@ -38,6 +42,7 @@ extension StepRunner {
         let run = RunWindow(began: began, seconds: Clock.now() - start)
         let kept = KeptStep(identity: key.identity, fields: key.fields.encoded(), run: run)
         let outcome = try keep(written, produced, kept, on: base, lock)
+        isKept = true
         isHandedOn = outcome.finishing != nil
         return outcome
     }

@@ -176,6 +176,9 @@ extension OwnershipSupervisor {
         guard cshims_status(file.number, "", &status) == 0, let owner = links.owner(of: status.inode) else {
             return nil
         }
+        // Others take marks, and may have the number of a link that is gone.
+        let kind = mode_t(status.mode) & S_IFMT
+        guard kind == S_IFLNK || kind == S_IFIFO else { return nil }
         return isInRoot(status.device) ? owner : nil
     }
 

@@ -3,9 +3,9 @@ import CISAL
 /// Compresses pieces of a stream independently of each other, by ISA-L.
 ///
 /// A piece becomes deflate blocks that refer to nothing before them and end on a byte, so that pieces may be compressed
-/// at the same time and are put one behind the other. On a Debian root file system, pieces of 256 KiB on average are together 0.1 %
-/// larger than one stream. The output is a function of the piece, of the library's version and of the processor's
-/// vector instructions.
+/// at the same time and are put one behind the other. On a Debian root file system, pieces of 256 KiB on average are
+/// together 0.1 % larger than one stream. The output is a function of the piece, of the library's version and of the
+/// processor's vector instructions.
 ///
 /// Source: RFC 1951, section 3.2.
 final class DeflateCompressor {

@@ -42,8 +42,13 @@ public struct KeptPieces: Sendable, Hashable {
         }
     }
 
-    /// Another encoder's pieces, or another level's, would make other blobs.
-    private static let encoderName = Array(LayerCompression.gzip.encoderName.utf8)
+    /// Another encoder's pieces, another level's, library's or processor's, would make other blobs: what the encoder
+    /// makes of a sample is a part of its name.
+    private static let encoderName: [UInt8] = {
+        let sample = (0..<65_536).map { UInt8(truncatingIfNeeded: ($0 &* $0) >> 7) }
+        let made = sample.withUnsafeBytes { try? DeflateCompressor().compress($0) } ?? []
+        return Array("\(LayerCompression.gzip.encoderName) \(Digest(of: made).hex)\n".utf8)
+    }()
 
     private static func piece(_ fields: UnsafeRawBufferPointer) -> Piece {
         let rest = 2 * Fingerprint.size

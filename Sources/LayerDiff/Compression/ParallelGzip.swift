@@ -5,9 +5,9 @@ import SystemPackage
 
 /// Compresses a ring's buffers on several threads into one gzip member.
 ///
-/// Each buffer is a piece (see ``PieceCutter``), so the bytes are the same whatever the number of threads. Who has compressed the piece that
-/// comes next writes it, and whatever else is ready behind it; a buffer goes back to the ring when it is written, which
-/// bounds what is in flight.
+/// Each buffer is a piece (see ``PieceCutter``), so the bytes are the same whatever the number of threads. Who has
+/// compressed the piece that comes next writes it, and whatever else is ready behind it; a buffer goes back to the ring
+/// when it is written, which bounds what is in flight.
 final class ParallelGzip: Sendable {
     /// More would wait for the one that makes the tar.
     private static let mostThreads = 4

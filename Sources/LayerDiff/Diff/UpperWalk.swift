@@ -127,7 +127,7 @@ struct UpperWalk {
     ) -> OwnerMark.Owner {
         guard form.marksOwners else { return OwnerMark.Owner(uid: status.uid, gid: status.gid) }
         var owner = owners.owner(mark, status, before: before)
-        if let groupOfNew, before == nil, mark == nil, owners.recorded[status.inode] == nil { owner.gid = groupOfNew }
+        if let groupOfNew, before == nil, mark == nil, owners.record(of: status) == nil { owner.gid = groupOfNew }
         return owner
     }
 

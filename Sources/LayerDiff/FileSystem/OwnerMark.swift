@@ -55,9 +55,15 @@ public struct StepOwners: Sendable {
         self.ofNewFiles = ofNewFiles
     }
 
+    /// What is recorded of a link or a pipe. Files and directories take marks, and may have the number of a link that is
+    /// gone.
+    func record(of status: FileStatus) -> OwnerMark.Owner? {
+        status.kind == .file || status.kind == .directory ? nil : recorded[status.inode]
+    }
+
     /// Whose a file is, given its mark and what was at its place below.
     func owner(_ mark: OwnerMark.Owner?, _ status: FileStatus, before: TreeEntry?) -> OwnerMark.Owner {
-        if let mark = mark ?? recorded[status.inode] { return mark }
+        if let mark = mark ?? record(of: status) { return mark }
         guard let before else { return ofNewFiles }
         let isMarkable = status.kind == .file || status.kind == .directory
         // Root's new file has no mark, and neither has a link that was copied up.

@@ -8,7 +8,7 @@ import SystemPackage
 public final class GrowingBlob: @unchecked Sendable {
     private let file: OwnedDescriptor
     /// How many bytes there will be.
-    let size: Int64
+    public let size: Int64
     private let monitor = Monitor()
     private var available: Int64
     private var isFailed = false

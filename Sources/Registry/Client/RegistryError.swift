@@ -147,6 +147,9 @@ extension RegistryError: CustomStringConvertible {
         return switch reason {
         case .missingLibrary(let why):
             "registries need libcurl, which cannot be loaded (\(why)); install Debian's libcurl4 or its like"
+        case .noTLS(let why) where server != nil:
+            "\(place) does not speak TLS (\(why)), but \(registry) names it with https://; that is for whoever runs "
+                + "\(registry) to mend"
         case .noTLS(let why):
             "\(place) does not speak TLS (\(why)); if it is meant to be without, use --insecure-registry \(host)"
         case .untrusted(let why):

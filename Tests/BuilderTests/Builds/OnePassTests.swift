@@ -23,6 +23,24 @@ import Testing
         try scratch.write("", to: "context/empty")
     }
 
+    /// Whether the layer was written before the step's key was there.
+    private func writesFirst(_ trace: Trace) throws -> Bool {
+        let works = trace.contents().spans.sorted { $0.began < $1.began }.map(\.work)
+        let written = try #require(works.firstIndex(of: .writing))
+        return works[written...].contains(.key)
+    }
+
+    @Test func theKeyComesLastWhereTheFilesAreNew() async throws {
+        let first = Trace.recording()
+        _ = try await scratch.build(Self.file, trace: first)
+        #expect(try writesFirst(first))
+        // What is known of the instruction may be known of its files, too.
+        try scratch.write("new", to: "context/d1/f1")
+        let second = Trace.recording()
+        _ = try await scratch.build(Self.file, trace: second)
+        #expect(try !writesFirst(second))
+    }
+
     @Test func itIsInTheCacheAfterwards() async throws {
         let first = try await scratch.build(Self.file)
         #expect(first.ran == ["COPY --chmod=640 . /files"])

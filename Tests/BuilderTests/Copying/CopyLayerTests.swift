@@ -35,6 +35,15 @@ import Testing
         }
     }
 
+    /// Without a look at what is below, a file takes the place of a directory of the same layer, and of all in it.
+    @Test func aFileInThePlaceOfADirectoryIsThereAlone() throws {
+        try scratch.write("9", to: "context/dirs/contested/deep/g")
+        var step = CopyStep.plain(["dirs", "odd", "tree"], to: "/x/")
+        step.link = true
+        let paths = try step.layer(from: scratch.context(), onto: fileSystem([])).map { "\($0.entry.path)" }
+        #expect(paths == ["/x", "/x/contested", "/x/f", "/x/sub", "/x/sub/g"])
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var sources: [String]
         var destination: String

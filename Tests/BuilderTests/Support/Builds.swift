@@ -39,6 +39,7 @@ extension Scratch {
         _ text: String,
         root: String = "root",
         context: String = "context",
+        trace: Trace = .off,
         _ change: (inout BuildRequest) throws -> Void = { _ in }
     ) async throws -> Built {
         var request = BuildRequest()
@@ -50,7 +51,8 @@ extension Scratch {
         let builder = ImageBuilder(
             store: try Store(root: "\(path)/\(root)"),
             progress: recorder,
-            cancellation: Cancellation()
+            cancellation: Cancellation(),
+            trace: trace
         )
         return Built(result: try await builder.build(request), reasons: recorder.reasons)
     }
