@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 from measure import Failed, Measurement, run
 
@@ -25,6 +27,10 @@ class Builder:
 
     def version(self) -> str:
         raise NotImplementedError
+
+    def measures(self, workload: str) -> bool:
+        """Whether a workload is for this builder."""
+        return True
 
     def commands(self, call: Call) -> list[list[str]]:
         """What makes the layout from the input, one command after the other."""
@@ -68,6 +74,26 @@ class Swbuild(Builder):
                  "--build-context", f"base=oci-layout://{call.base}:latest", "-o", call.output, call.context]]
 
 
+class RootlessSwbuild(Swbuild):
+    """swbuild as an ordinary user, whom the tests' own script makes up; its start is part of each time."""
+    name = "swbuild-rootless"
+    SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "Tests/Integration/support/rootless.py"
+    USER = 54321
+
+    def version(self) -> str:
+        return f"{super().version()}, as an ordinary user with subordinate ids"
+
+    def measures(self, workload):
+        return workload.startswith("steps-")
+
+    def commands(self, call):
+        # The user writes the layout beside the state directory, which lies in one that is root's alone.
+        for place, mode in ((call.output.parent.parent, 0o755), (call.output.parent, 0o777)):
+            place.chmod(mode)
+        os.chown(call.state, self.USER, self.USER)
+        return [[sys.executable, self.SCRIPT, "--tunnels", *command] for command in super().commands(call)]
+
+
 class Buildah(Builder):
     """buildah, or podman with the same flags: builds into its storage, then pushes to a layout."""
 
@@ -107,7 +133,7 @@ class BuildKit(Builder):
 
 
 def candidates(swbuild: pathlib.Path) -> list[Builder]:
-    return [Swbuild(swbuild), Buildah("buildah", "bud"), Buildah("podman", "build"), BuildKit()]
+    return [Swbuild(swbuild), RootlessSwbuild(swbuild), Buildah("buildah", "bud"), Buildah("podman", "build"), BuildKit()]
 
 
 def usable(builders: list[Builder], trial: Call) -> tuple[list[Builder], list[str]]:

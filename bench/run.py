@@ -82,6 +82,8 @@ def facts(options: argparse.Namespace, used: list[builders.Builder], reasons: li
 def run_workload(workload: Workload, used: list[builders.Builder], options, directory: pathlib.Path):
     input = workload.prepare(directory, options.scale)
     for builder in used:
+        if not builder.measures(workload.name):
+            continue
         bench = Bench(builder, workload, input, directory)
         for mode in workload.modes:
             try:

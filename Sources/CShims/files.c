@@ -85,6 +85,18 @@ int cshims_lremovexattr(const char *path, const char *name) {
     return (int)result(lremovexattr(path, name));
 }
 
+long cshims_fgetxattr(int file, const char *name, void *value, size_t size) {
+    return result(fgetxattr(file, name, value, size));
+}
+
+int cshims_fsetxattr(int file, const char *name, const void *value, size_t size) {
+    return (int)result(fsetxattr(file, name, value, size, 0));
+}
+
+int cshims_fremovexattr(int file, const char *name) {
+    return (int)result(fremovexattr(file, name));
+}
+
 int cshims_mknod(int directory, const char *name, uint32_t mode, uint32_t major, uint32_t minor) {
     return (int)result(mknodat(directory, name, mode, makedev(major, minor)));
 }

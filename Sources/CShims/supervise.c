@@ -59,23 +59,50 @@ int swb_remove_attribute(int file, const char *name) {
     return (int)result(removexattr(path_of(file, path), name));
 }
 
-int swb_write_stat(pid_t process, uint64_t address, int file, uint32_t type, uint32_t major, uint32_t minor) {
+int swb_write_stat(pid_t process, uint64_t address, int file, const struct swb_appearance *seen) {
     struct stat status;
     if (fstatat(file, "", &status, AT_EMPTY_PATH) != 0) return -errno;
-    status.st_mode = (status.st_mode & ~(mode_t)S_IFMT) | type;
-    status.st_rdev = makedev(major, minor);
+    if (seen->type != 0) {
+        status.st_mode = (status.st_mode & ~(mode_t)S_IFMT) | seen->type;
+        status.st_rdev = makedev(seen->major, seen->minor);
+    }
+    if (seen->has_owner != 0) {
+        status.st_uid = seen->uid;
+        status.st_gid = seen->gid;
+    }
     long written = swb_write_memory(process, address, &status, sizeof status);
     return written < 0 ? (int)written : 0;
 }
 
-int swb_write_statx(
-    pid_t process, uint64_t address, int file, uint32_t mask, uint32_t type, uint32_t major, uint32_t minor
-) {
+int swb_write_statx(pid_t process, uint64_t address, int file, uint32_t mask, const struct swb_appearance *seen) {
     struct statx status;
     if (statx(file, "", AT_EMPTY_PATH, mask | STATX_TYPE | STATX_MODE, &status) != 0) return -errno;
-    status.stx_mode = (uint16_t)((status.stx_mode & ~S_IFMT) | type);
-    status.stx_rdev_major = major;
-    status.stx_rdev_minor = minor;
+    if (seen->type != 0) {
+        status.stx_mode = (uint16_t)((status.stx_mode & ~S_IFMT) | seen->type);
+        status.stx_rdev_major = seen->major;
+        status.stx_rdev_minor = seen->minor;
+    }
+    if (seen->has_owner != 0) {
+        status.stx_uid = seen->uid;
+        status.stx_gid = seen->gid;
+    }
     long written = swb_write_memory(process, address, &status, sizeof status);
     return written < 0 ? (int)written : 0;
+}
+
+int swb_was_made_since(int file, int64_t seconds, uint32_t nanoseconds) {
+    struct statx status;
+    if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return 0;
+    if (status.stx_btime.tv_sec != seconds) return status.stx_btime.tv_sec > seconds;
+    return status.stx_btime.tv_nsec >= nanoseconds;
+}
+
+int swb_first_two_bytes(int file, unsigned char *bytes) {
+    char path[PATH_SIZE];
+    int opened = open(path_of(file, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0) return -errno;
+    ssize_t got = pread(opened, bytes, 2, 0);
+    int failure = got < 0 ? -errno : got < 2 ? -EIO : 0;
+    close(opened);
+    return failure;
 }

@@ -45,8 +45,12 @@ struct RunningStep: ~Copyable {
 // MARK: - Starting
 
 extension RunningStep {
-    /// Starts a step.
-    static func start(_ plan: LoweredPlan, _ supervision: Supervision?) throws(SandboxError) -> RunningStep {
+    /// Starts a step, which a reason may end before it is set up.
+    static func start(
+        _ plan: LoweredPlan,
+        _ supervision: Supervision?,
+        until reason: SetUpWatch.Reason
+    ) throws(SandboxError) -> RunningStep {
         let streams = try StepStreams.make()
         let gate = try attempt(.standardStreams) { () throws(Errno) in try Pipe() }
         // Set before the child has it: it waits at the gate.
@@ -65,8 +69,10 @@ extension RunningStep {
         lowered.terminal = input.socket ?? -1
         let listener = try streams.listener(supervision)
         var process: pid_t = -1
-        var descriptor: CInt = -1
-        let failure = swb_spawn(&lowered, &process, &descriptor)
+        let watch = try SetUpWatch(reason)
+        let failure = swb_spawn(&lowered, &process, watch.descriptor)
+        let descriptor = watch.descriptor.pointee
+        watch.end()
         guard failure == 0 else { throw SandboxError(.clone, code: failure) }
         let step = RunningStep(
             process: process,

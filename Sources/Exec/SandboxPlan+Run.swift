@@ -29,7 +29,7 @@ extension SandboxPlan {
             if let lane {
                 try RunningStep.start(plan, supervision, in: lane.take(), cancellation)
             } else {
-                try RunningStep.start(plan, supervision)
+                try RunningStep.start(plan, supervision, until: .cancelled(cancellation))
             }
         try step.follow(cancellation: cancellation, output: output)
         return try step.outcome(of: plan)
@@ -55,12 +55,19 @@ extension SandboxPlan {
         guard let parent else {
             return try run(cancellation: cancellation, supervision: supervision, lane: lane, output: output)
         }
+        return try inCgroup(below: parent) { plan in
+            try plan.run(cancellation: cancellation, supervision: supervision, output: output)
+        }
+    }
+
+    /// Runs the plan in cgroups that are made for it and removed afterwards.
+    func inCgroup(below parent: CgroupParent, _ run: (SandboxPlan) throws -> StepOutcome) throws -> StepOutcome {
         let cgroup = try parent.makeStepCgroup()
         defer { cgroup.remove() }
         var plan = self
         plan.cgroupDirectory = cgroup.unifiedDirectory
         plan.legacyCgroupDirectories = cgroup.legacyDirectories
-        var outcome = try plan.run(cancellation: cancellation, supervision: supervision, output: output)
+        var outcome = try run(plan)
         outcome.take(cgroup.figures())
         return outcome
     }

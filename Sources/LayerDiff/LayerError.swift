@@ -18,6 +18,8 @@ public struct LayerError: Error, Sendable, Hashable {
         case changedWhileRead(path: String)
         /// A tree holds something that a layer cannot express.
         case unrepresentable(path: String, why: String)
+        /// A layer holds something that an EROFS image cannot express, but perhaps a directory.
+        case noImage(path: String, why: String)
         /// Too many symlinks on the way.
         case symlinkLoop(path: String)
         /// The file system refused.
@@ -56,6 +58,7 @@ extension LayerError: CustomStringConvertible {
         case .changedWhileRead(let path):
             "\(path) was changed while the build read it: see to it that nothing writes there, and build again"
         case .unrepresentable(let path, let why): "\(path) cannot be put into a layer: \(why)"
+        case .noImage(let path, let why): "\(path) cannot be put into an EROFS image: \(why)"
         case .symlinkLoop(let path): "\(path) leads through more than \(LayerStack.symlinkLimit) symlinks"
         case .file(let error): error.description
         case .blob(let operation, let errno): "cannot \(operation) the layer's blob: \(errno)"

@@ -36,11 +36,10 @@ extension Store {
     /// - Throws: ``LayerError`` where it is damaged or does not come completely, ``HostFileError``.
     public func read(_ blob: GrowingBlob, unpackingAbove lower: (@Sendable () -> LayerStack?)?) throws -> IncomingLayer
     {
-        guard let lower else { return IncomingLayer(read: try LayerReader.index(blob), directory: nil, work: nil) }
+        guard let lower else { return IncomingLayer(read: try LayerReader.index(blob), unpacked: nil, work: nil) }
         let work = try makeWorkDirectory()
-        let directory = try work.makeDirectory("unpack")
-        let read = try LayerReader.apply(blob, to: Directory(path: directory), options: applyOptions(lower: lower))
-        return IncomingLayer(read: read, directory: directory, work: work)
+        let (read, unpacked) = try unpack(.growing(blob), isSmall: false, lower: lower, in: work)
+        return IncomingLayer(read: read, unpacked: unpacked, work: work)
     }
 
     /// Makes a layer known that was read while it came, if it is the one that its image says; its blob must be in place.
@@ -49,9 +48,9 @@ extension Store {
     public func admit(_ layer: IncomingLayer, as chain: [DiffID]) throws {
         guard let diffID = chain.last, let chainID = ChainID(chain) else { throw StoreError.emptyChain }
         try check(layer.read, is: diffID)
-        if let directory = layer.directory {
+        if let unpacked = layer.unpacked {
             let name = layer.read.index.isSelfContained ? diffID.digest.hex : chainID.digest.hex
-            try moveIntoPlace(directory, "\(root)/layers/\(name)")
+            _ = try publish(unpacked, as: name)
         }
         try admit(layer.read, keeping: true)
     }
@@ -94,8 +93,8 @@ extension Store {
 /// A layer that was read while it came.
 public struct IncomingLayer: Sendable {
     let read: ReadLayer
-    /// Where it is unpacked.
-    let directory: String?
-    /// What keeps the directory.
+    /// Its files, where it was unpacked.
+    let unpacked: UnpackedLayer?
+    /// What keeps them.
     let work: WorkDirectory?
 }

@@ -165,37 +165,30 @@ extension Store {
         return LayerStack(parts)
     }
 
-    /// The directory of the topmost layer of a chain, unpacked now where it was not before.
+    /// The directory of the topmost layer of a chain, or the root of its image, unpacked now where it was not before.
+    ///
+    /// The path is good as long as this store lives, for processes that see this one in `/proc`.
     /// - Throws: ``LayerError``, ``StoreError``, ``HostFileError``.
     public func unpack(_ chain: [DiffID]) throws -> String {
         guard let diffID = chain.last else { throw StoreError.emptyChain }
-        let byDiffID = "\(root)/layers/\(diffID.digest.hex)"
-        if unpacked.withLock({ $0.contains(diffID) }) { return byDiffID }
-        if HostFile.exists(byDiffID) {
-            _ = unpacked.withLock { $0.insert(diffID) }
-            return byDiffID
-        }
+        let byDiffID = diffID.digest.hex
+        if let place = place(of: byDiffID) { return place }
         // A hash for each layer below: only where it is needed.
         guard let chainID = ChainID(chain) else { throw StoreError.emptyChain }
-        let byChainID = "\(root)/layers/\(chainID.digest.hex)"
-        if HostFile.exists(byChainID) { return byChainID }
+        let byChainID = chainID.digest.hex
+        if let place = place(of: byChainID) { return place }
         let lock = try lock("unpack \(diffID)")
         defer { withExtendedLifetime(lock) {} }
-        if HostFile.exists(byDiffID) { return byDiffID }
-        if HostFile.exists(byChainID) { return byChainID }
+        if let place = place(of: byDiffID) ?? place(of: byChainID) { return place }
         let work = try makeWorkDirectory()
-        let temporary = try work.makeDirectory("unpack")
         let blob = try openBlob(of: diffID)
         let lower = chain.count > 1 ? try stack(Array(chain.dropLast())) : nil
-        let read = try blob.withDescriptor { blob in
-            try LayerReader.apply(blob, to: Directory(path: temporary), options: applyOptions { lower })
-        }
+        let isSmall = try isSmall(diffID)
+        let (read, unpacked) = try unpack(.complete(blob), isSmall: isSmall, lower: { lower }, in: work)
         try check(read, is: diffID)
         try confirm(read)
         try keep(read.index, of: diffID)
-        let target = read.index.isSelfContained ? byDiffID : byChainID
-        try moveIntoPlace(temporary, target)
-        return target
+        return try publish(unpacked, as: read.index.isSelfContained ? byDiffID : byChainID)
     }
 
     /// How layers are unpacked for this store's overlays.
@@ -211,8 +204,7 @@ extension Store {
     /// Takes the upper directory of a finished step for the unpacked form of the layer that it became.
     /// - Throws: ``HostFileError``.
     public func adopt(_ upper: String, as diffID: DiffID) throws {
-        try moveIntoPlace(upper, "\(root)/layers/\(diffID.digest.hex)")
-        _ = unpacked.withLock { $0.insert(diffID) }
+        _ = try publish(UnpackedLayer(path: upper, mount: nil), as: diffID.digest.hex)
     }
 
     /// The unpacked directories of a chain, topmost first: the lower directories of an overlay.
@@ -229,10 +221,10 @@ extension Store {
     /// Unpacks what has no directory yet, where that is several layers side by side: creating a file takes the kernel
     /// longer than anything else here, and does so on one processor.
     private func unpackMissing(_ chain: [DiffID]) throws {
-        let known = unpacked.withLock { $0 }
+        let known = opened.withLock { $0 }
         let missing = chain.indices.filter { position in
-            let diffID = chain[position]
-            return !known.contains(diffID) && !HostFile.exists("\(root)/layers/\(diffID.digest.hex)")
+            let name = chain[position].digest.hex
+            return known[name] == nil && !HostFile.exists("\(root)/layers/\(name)")
         }
         guard missing.count > 1 else { return }
         let failures = Mutex<[Int: any Error]>([:])
@@ -244,13 +236,6 @@ extension Store {
             }
         }
         if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
-    }
-
-    func moveIntoPlace(_ directory: String, _ target: String) throws {
-        if rename(directory, target) == 0 { return }
-        let code = errno
-        guard code == EEXIST || code == ENOTEMPTY else { throw HostFileError("rename into place", target, code: code) }
-        removeTree(directory)
     }
 }
 

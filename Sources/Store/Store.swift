@@ -19,8 +19,10 @@ public final class Store: Sendable {
     private let known = Mutex<[DiffID: LayerRecord]>([:])
     /// The layers that only images speak of so far.
     private let unread = Mutex<Set<DiffID>>([])
-    /// The layers whose directory was seen by its DiffID: a build that sees one keeps others from removing it.
-    let unpacked = Mutex<Set<DiffID>>([])
+    /// The unpacked layers that were seen, by their names: a build that sees one keeps others from removing it.
+    let opened = Mutex<[String: LayerPlace]>([:])
+    /// Whether layers are unpacked as images.
+    let imaging: LayerImaging
     /// The blobs that came since the disk was last waited for.
     private let newBlobs = Mutex<[Digest]>([])
     /// The blobs that this process hashed while it wrote them.
@@ -29,13 +31,19 @@ public final class Store: Sendable {
     /// Opens the state directory, creating what is missing and removing what killed builds left.
     ///
     /// What this process can do with files, and which ids it has, must be what it was when the directory was made.
+    /// - Parameters:
+    ///   - root: The directory.
+    ///   - owner: Who makes it, and may use it.
+    ///   - tryLower: Whether a step's overlay can have a path as its lower directory, tried with the help of an empty
+    ///     directory; layers become images only where it can. Without it, they become directories.
     /// - Throws: ``ForeignStore``, ``HostFileError`` or ``DatabaseError``.
-    public init(root: String, owner: StoreOwner = .machine) throws {
+    public init(root: String, owner: StoreOwner = .machine, imagesIf tryLower: LowerTrial? = nil) throws {
         try Self.makeRoom(root)
         guard let resolved = realpath(root, nil) else { throw HostFileError("find", root, code: errno) }
         self.root = String(cString: resolved)
         free(resolved)
         form = owner.form
+        imaging = LayerImaging(record: "\(self.root)/erofs", tryLower: owner.form == .trusted ? tryLower : nil)
         try owner.claim(self.root)
         for name in [
             "layers", "indexes", "pieces", "tmp", "locks", "logs", "contexts", "cache-mounts", "seccomp", "downloads",
@@ -269,7 +277,7 @@ public final class Store: Sendable {
         known.withLock { $0 = [:] }
         unread.withLock { $0 = [] }
         indexes.withLock { $0 = [:] }
-        unpacked.withLock { $0 = [] }
+        opened.withLock { $0 = [:] }
     }
 
     // MARK: Layers that nobody has read

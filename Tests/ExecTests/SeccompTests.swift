@@ -144,43 +144,15 @@ extension SeccompProfile.Verdict {
 }
 
 extension [SeccompProgram.Instruction] {
-    private struct Fault: Error {
-        var position: Int
-    }
-
-    /// Runs the program as the kernel does (Documentation/networking/filter.rst).
-    ///
-    /// Argument 0 has a set upper half.
+    /// What the program says of a call; argument 0 has a set upper half.
     func answer(_ architecture: UInt32, _ number: UInt32, _ argument: UInt32) throws -> Answer {
-        var accumulator: UInt32 = 0
-        var position = 0
-        while position < count {
-            let instruction = self[position]
-            let operand = instruction.operand
-            position += 1
-            func jump(when holds: Bool) {
-                position += Int(holds ? instruction.whenTrue : instruction.whenFalse)
-            }
-            switch instruction.code {
-            case 0x20:
-                switch operand {
-                case 0: accumulator = number
-                case 4: accumulator = architecture
-                case 16: accumulator = argument
-                case 20: accumulator = 0xdead_beef
-                default: throw Fault(position: position)
-                }
-            case 0x05: position += Int(operand)
-            case 0x15: jump(when: accumulator == operand)
-            case 0x25: jump(when: accumulator > operand)
-            case 0x35: jump(when: accumulator >= operand)
-            case 0x45: jump(when: accumulator & operand != 0)
-            case 0x54: accumulator &= operand
-            case 0x06 where operand == 0x7fff_0000: return .allow
-            case 0x06 where operand >> 16 == 5: return .refuse(operand & 0xffff)
-            default: throw Fault(position: position)
-            }
+        let result = try FilterMachine(instructions: self).run([
+            0: number, 4: architecture, 16: argument, 20: 0xdead_beef,
+        ])
+        switch result {
+        case 0x7fff_0000: return .allow
+        case _ where result >> 16 == 5: return .refuse(result & 0xffff)
+        default: throw FilterMachine.Fault(position: -1)
         }
-        throw Fault(position: position)
     }
 }

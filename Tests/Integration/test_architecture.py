@@ -52,3 +52,18 @@ class Rooms(unittest.TestCase):
                 if path.suffix in suffixes:
                     with self.subTest(path=str(path.relative_to(ROOT))):
                         self.assertLessEqual(len(path.read_text().splitlines()), most)
+
+
+class Attacks(unittest.TestCase):
+    def test_the_tests_that_the_table_of_attacks_names_are_there(self):
+        here = pathlib.Path(__file__).resolve().parent
+        text = (ROOT / "docs" / "security.md").read_text()
+        table = text.split("## Known attacks and their tests")[1].split("\n## ")[0]
+        names = re.findall(r"`(test_[\w.]+)`", table)
+        self.assertGreater(len(names), 25)
+        for name in names:
+            module, _, rest = name.partition(".")
+            source = (here / f"{module}.py").read_text()
+            for word, form in zip(rest.split("."), ("class {}(", "    def {}(self")):
+                if word:
+                    self.assertIn(form.format(word), source, name)

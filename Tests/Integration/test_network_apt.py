@@ -5,6 +5,7 @@ import socket
 import subprocess
 import urllib.parse
 
+from support import Layout
 from support.rootless_case import RootlessCase
 from support.skips import OUTSIDE
 
@@ -46,14 +47,27 @@ BUILDFILE = """\
 FROM scratch
 ADD debian.tar /
 ENV DEBIAN_FRONTEND=noninteractive
-RUN apt-get update && apt-get install --yes --no-install-recommends hello tcpdump
+RUN apt-get update && apt-get install --yes --no-install-recommends hello tcpdump dbus cron
 RUN hello --greeting=installed > /greeting && getent passwd tcpdump > /user
 """
 
 
+# What says when and where it was written, or is a matter of chance.
+CHANGING = re.compile(r"/(var/log|var/cache/(ldconfig|apt)|var/lib/apt|etc/machine-id|var/lib/dbus/machine-id|proc|sys|dev)\b")
+
+
+def owners(layout: Layout) -> dict[str, tuple]:
+    """What root can give to files and others cannot, by path."""
+    return {path: (entry["type"], entry.get("mode"), entry["owner"]) for path, entry in layout.tree.items()
+            if not CHANGING.match(path)}
+
+
 class Apt(RootlessCase):
     def test_update_and_install(self):
-        """As root and as an ordinary user; skipped where no archive answers, and there is nothing to install from."""
+        """As root, as an ordinary user, and as one who has no id but their own: the files are the same.
+
+        Skipped where no archive answers, and there is nothing to install from.
+        """
         sources = [source for source in apt_sources() if answers(source[0])]
         if not sources:
             self.skipTest(f"{OUTSIDE}no Debian package archive of /etc/apt answers: nothing to install from")
@@ -61,8 +75,22 @@ class Apt(RootlessCase):
         self.tool("mmdebstrap", "--variant=apt", "--mode=root", "--quiet", suite, self.context / "debian.tar", address)
         (self.context / "debian.tar").chmod(0o644)
         flags = ["--build-arg", f"http_proxy={proxy()}"] if proxy() else []
-        for who, built in (("root", self.build(BUILDFILE, *flags)),
-                           ("user", self.user_build(BUILDFILE, *flags, wrapper_flags=["--tunnels"]))):
-            self.assertEqual(built.layout.text("/greeting"), "installed\n", who)
-            self.assertTrue(built.layout.text("/user").startswith("tcpdump:"), who)
-            self.assertIn("/usr/bin/hello", built.layout.tree, who)
+        by_root = self.build(BUILDFILE, *flags)
+        expected = owners(by_root.layout)
+        helper = expected["/usr/lib/dbus-1.0/dbus-daemon-launch-helper"]
+        self.assertEqual(helper[1], "0o4754")
+        self.assertNotEqual(helper[2].split(":")[1], "0")
+        self.check("root", by_root)
+        for who, wrapper, state in (("user", ["--tunnels"], "a"), ("one id", ["--tunnels", "--no-ids"], "b")):
+            built = self.user_build(BUILDFILE, *flags, "--root", self.directory / f"state-{state}",
+                                    wrapper_flags=wrapper)
+            self.check(who, built)
+            found = owners(built.layout)
+            different = {path: (expected.get(path), found.get(path)) for path in expected.keys() | found.keys()
+                         if expected.get(path) != found.get(path)}
+            self.assertEqual(different, {}, who)
+
+    def check(self, who: str, built) -> None:
+        self.assertEqual(built.layout.text("/greeting"), "installed\n", who)
+        self.assertTrue(built.layout.text("/user").startswith("tcpdump:"), who)
+        self.assertIn("/usr/bin/hello", built.layout.tree, who)

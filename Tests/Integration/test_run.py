@@ -1,7 +1,9 @@
 """`swbuild run`: an image in the sandbox of build steps."""
 import fcntl
 import os
+import pathlib
 import pty
+import secrets
 import select
 import signal
 import struct
@@ -85,6 +87,26 @@ class Runs(Case):
         limited = self.run_image("--cap-drop", "ALL", "--ulimit", "nofile=99:99", "-u", "0", "test:latest", "sh", "-c",
                                  "grep CapBnd /proc/self/status | cut -f2; ulimit -n")
         self.assertEqual(limited.stdout.split(), ["0" * 16, "99"])
+
+    def test_its_limits_are_those_of_steps(self):
+        """In a cgroup, whose limits are kept, told of, and gone afterwards."""
+        parent = f"tests-{secrets.token_hex(6)}"
+        places = [pathlib.Path(path) for path, _, _ in os.walk("/sys/fs/cgroup") if path.count("/") < 6]
+        self.addCleanup(lambda: [os.rmdir(place / parent) for place in places if (place / parent).is_dir()])
+        limits = ["--cgroup-parent", f"/{parent}"]
+        killed = self.run_image(*limits, "-m", "24m", "test:latest", "dd", "if=/dev/zero", "of=/dev/null", "bs=200M",
+                                "count=1", expect=137)
+        self.assertIn("ended a process of the container at its limit of 24 MiB (--memory)", killed.stderr)
+        refused = self.run_image(*limits, "--pids-limit", "4", "test:latest", "sh", "-c",
+                                 "for i in 1 2 3 4; do sleep 1 & done; wait", expect=2)
+        self.assertIn("limit of 4 processes and threads (--pids-limit)", refused.stderr)
+        done = self.run_image(*limits, "--cpuset-cpus", "0", "test:latest", "sh", "-c",
+                              "grep Cpus_allowed_list /proc/self/status; cat", input=b"read\n")
+        self.assertEqual(done.stdout.split(), ["Cpus_allowed_list:", "0", "read"])
+        used = [place / parent for place in places if (place / parent).is_dir()]
+        self.assertTrue(used)
+        self.assertEqual([child for place in used for child in place.iterdir() if child.is_dir()], [])
+        self.assertIn("--memory", self.run_image("-m", "1k", "test:latest", "true", expect=64).stderr)
 
     def test_the_network_of_the_host(self):
         done = self.run_image("--network", "host", "test:latest", "readlink", "/proc/self/ns/net")

@@ -4,7 +4,7 @@ import Testing
 /// Random trees, edited in a kernel's overlay: what the layers say must be what the overlay shows.
 @Suite struct ModelTests {
     /// A lower tree, an edited one and the upper directory that the kernel made of the edits.
-    private struct World {
+    struct World {
         let scratch: Scratch
         let lower: LayerStack
         let lowerLayer: StoredLayer

@@ -15,14 +15,18 @@ import Testing
     private func pieces(of data: [UInt8]) -> [ArraySlice<UInt8>] {
         var result: [ArraySlice<UInt8>] = []
         var rest = data[...]
-        while rest.count >= ChunkRing.chunkSize {
-            let buffer = rest.prefix(ChunkRing.chunkSize)
-            let end = buffer.withUnsafeBytes(PieceCutter.end)
+        guard rest.count >= ChunkRing.chunkSize else { return [rest] }
+        while !rest.isEmpty {
+            let end = Self.end(of: rest.prefix(ChunkRing.chunkSize)) ?? min(rest.count, ChunkRing.chunkSize)
             result.append(rest.prefix(end))
             rest = rest.dropFirst(end)
         }
-        if !rest.isEmpty { result.append(rest) }
         return result
+    }
+
+    private static func end(of buffer: ArraySlice<UInt8>) -> Int? {
+        var seen = 0
+        return buffer.withUnsafeBytes { PieceCutter.end(of: $0, seen: &seen) }
     }
 
     @Test func piecesAreNeitherTinyNorLargerThanABuffer() {
@@ -36,8 +40,31 @@ import Testing
     }
 
     @Test func zerosAreNotCut() {
-        let zeros = [UInt8](repeating: 0, count: ChunkRing.chunkSize)
-        #expect(zeros.withUnsafeBytes(PieceCutter.end) == zeros.count)
+        #expect(Self.end(of: [UInt8](repeating: 0, count: ChunkRing.chunkSize)[...]) == nil)
+    }
+
+    /// However the tar comes: in writes of any length, and as runs of zeros.
+    @Test(arguments: [1, 300, 512, 100_000, 3_000_000])
+    func piecesDoNotDependOnHowTheTarComes(length: Int) throws {
+        var dice = Dice(seed: 9)
+        let data = dice.bytes(2_500_000) + [UInt8](repeating: 0, count: 700_000) + dice.bytes(900_001)
+        let expected = pieces(of: data).map(\.count)
+        let kept = try scratch.file("blob") { file in
+            let pipeline = try LayerPipeline(blob: file, options: LayerOptions())
+            for start in stride(from: 0, to: data.count, by: length) {
+                try Array(data[start..<min(start + length, data.count)]).withBytes { (bytes) throws(LayerError) in
+                    try pipeline.write(bytes)
+                }
+            }
+            return try pipeline.finish().blob.wait().pieces
+        }
+        let key = try #require(kept).key
+        var rest = data[...]
+        for (piece, count) in zip(try #require(kept).pieces, expected) {
+            #expect(piece.content == rest.prefix(count).withUnsafeBytes { key.fingerprint(of: $0) })
+            rest = rest.dropFirst(count)
+        }
+        #expect(kept?.pieces.count == expected.count)
     }
 
     @Test(arguments: [512, 51_200, 1_000_448])

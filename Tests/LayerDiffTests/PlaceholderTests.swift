@@ -147,4 +147,26 @@ import Testing
         // They are marked by now: a later step of root's does not take them over.
         #expect(try found(StepOwners()).contains("/new 1000:1001"))
     }
+
+    @Test func newFilesInASetGroupIDDirectoryHaveItsGroup() throws {
+        let directory = try scratch.directory("out")
+        try shell("cd \(scratch.path)/out && mkdir s && chmod 2775 s && mkdir s/sub && touch s/f s/own s/sub/g plain")
+        var group = TreeEntry(path: ContainerPath("s"), kind: .directory(opaque: false), mode: 0o2775)
+        group.gid = 50
+        var own = TreeEntry(path: ContainerPath("s/own"), kind: .file(size: 0), mode: 0o644)
+        (own.uid, own.gid) = (1, 7)
+        try UpperDirectory.markOwners(of: [group, own], in: directory)
+        let user = StepOwners(recorded: [:], ofNewFiles: OwnerMark.Owner(uid: 1000, gid: 1001))
+        let changes = try UpperDirectory.changes(
+            in: directory,
+            above: LayerStack([]),
+            form: .userWithMarkedOwners,
+            owners: user
+        )
+        #expect(
+            owners(changes) == [
+                "/plain 1000:1001", "/s 0:50", "/s/f 1000:50", "/s/own 1:7", "/s/sub 1000:50", "/s/sub/g 1000:50",
+            ]
+        )
+    }
 }

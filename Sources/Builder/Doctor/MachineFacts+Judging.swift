@@ -4,8 +4,9 @@ extension MachineFacts {
     /// What the facts mean for builds: a function of them alone.
     public var findings: [MachineFinding] {
         [
-            namespaceFinding, overlayFinding, userNamespaceFinding, userOverlayFinding, idFinding, cgroupFinding,
-            networkFinding, seccompFinding, landlockFinding, moduleFinding, diskFinding, spaceFinding, curlFinding,
+            namespaceFinding, overlayFinding, imageFinding, userNamespaceFinding, userOverlayFinding, idFinding,
+            cgroupFinding, networkFinding, seccompFinding, landlockFinding, moduleFinding, diskFinding, spaceFinding,
+            curlFinding,
             gitFinding,
         ]
     }
@@ -95,6 +96,24 @@ extension MachineFacts {
                 "mounting it over the state directory fails: \(Self.text(code))",
                 remedy: overlayRemedy(code),
                 isNeeded: isRoot
+            )
+        }
+    }
+
+    private var imageFinding: MachineFinding {
+        let subject = "layers as images"
+        switch namespaces.imageOverlay {
+        case .worked: return MachineFinding(subject, .ok, "overlay takes EROFS images in files for layers")
+        case .notTried where !isRoot:
+            return MachineFinding(subject, .ok, "they are root's alone: layers are unpacked into directories")
+        case .notTried: return MachineFinding(subject, .limited, "overlay on EROFS images could not be tried")
+        case .failed(let code):
+            return MachineFinding(
+                subject,
+                .limited,
+                "overlay does not take EROFS images (\(Self.text(code))): layers are unpacked into directories, which "
+                    + "takes longer (images need Linux 6.15 or later)",
+                remedy: code == ENODEV ? "modprobe erofs" : nil
             )
         }
     }

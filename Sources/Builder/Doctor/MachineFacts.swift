@@ -48,6 +48,8 @@ extension MachineFacts {
         public var others = Trial.notTried
         /// An overlay file system in the state directory, of root.
         public var overlay = Trial.notTried
+        /// The same with an EROFS image in a file as its lower directory.
+        public var imageOverlay = Trial.notTried
         /// The same in a user namespace.
         public var userOverlay = Trial.notTried
         /// `user.max_user_namespaces`.

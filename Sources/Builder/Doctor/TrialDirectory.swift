@@ -3,6 +3,7 @@ import Glibc
 import LayerDiff
 import OCI
 import Store
+import SystemPackage
 
 /// A directory in which things are tried, on the file system of the state directory.
 struct TrialDirectory {
@@ -101,12 +102,31 @@ struct TrialDirectory {
             let plain = attempt("plain", inUserNamespace: false)
             facts.namespaces.others = MachineFacts.Trial(plain.others)
             facts.namespaces.overlay = MachineFacts.Trial(plain.overlay)
+            facts.namespaces.imageOverlay = imageOverlay()
         }
         let mapped = attempt("mapped", inUserNamespace: true)
         facts.namespaces.user = MachineFacts.Trial(mapped.user)
         facts.namespaces.idMap = MachineFacts.Trial(mapped.idMap)
         facts.namespaces.userOverlay = MachineFacts.Trial(mapped.overlay)
         if !facts.isRoot { facts.namespaces.others = MachineFacts.Trial(mapped.others) }
+    }
+
+    /// An overlay on an EROFS image in a file.
+    private func imageOverlay() -> MachineFacts.Trial {
+        let (directory, path) = ("\(place)/image", "\(place)/image.erofs")
+        guard failure == 0, mkdir(directory, 0o700) == 0 else { return .notTried }
+        let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { return .notTried }
+        let file = OwnedDescriptor(owning: raw, path: path)
+        guard (try? ErofsMount.writeEmptyImage(file)) != nil else { return .notTried }
+        do throws(FileError) {
+            let mount = try ErofsMount(file)
+            return withExtendedLifetime(mount) {
+                MachineFacts.Trial(KernelTrial.overlay(above: mount.path, directory: directory))
+            }
+        } catch {
+            return .failed(error.errno.rawValue)
+        }
     }
 
     private func attempt(_ name: String, inUserNamespace: Bool) -> KernelTrial.Namespaces {

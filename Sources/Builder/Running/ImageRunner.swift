@@ -32,17 +32,27 @@ public struct ImageRunner: Sendable {
         self.privilege = privilege
     }
 
+    /// How a container ended, and which limits it ran into.
+    public struct Outcome: Sendable {
+        /// How its command ended.
+        public var status: ExitStatus
+        /// One sentence for each limit.
+        public var notes: [String]
+    }
+
     /// Runs the image's command, or another one, and returns when it has ended; must be called on a thread that lives
     /// until then.
-    /// - Throws: `SandboxError` where it cannot be started, and what reading the image throws.
+    /// - Throws: `SandboxError` where it cannot be started, `CgroupError` where it cannot be limited, and what reading the
+    ///   image throws.
     public func run(
         _ options: ContainerOptions,
         _ surroundings: Surroundings,
         attachedTo caller: Attachment,
         cancellation: Cancellation
-    ) async throws -> StepOutcome {
+    ) async throws -> Outcome {
         guard privilege.isRoot else { throw NeedsRoot(privilege: privilege) }
         return try await onThread {
+            let cgroups = try surroundings.sandbox.prepareCgroups()
             let hold = try store.holdForBuild()
             defer { withExtendedLifetime(hold) {} }
             let work = try store.makeWorkDirectory()
@@ -50,13 +60,16 @@ public struct ImageRunner: Sendable {
             var plan = try plan(options, surroundings, networks, work: work)
             let network = try StepNetwork(surroundings.network, for: plan, networks)
             plan.network = network.network
-            return try withExtendedLifetime(network) {
+            let outcome = try withExtendedLifetime(network) {
                 try plan.run(
+                    below: cgroups,
                     attachedTo: caller,
                     cancellation: cancellation,
                     supervision: try CallFilters().supervision(by: network.supervisors)
                 )
             }
+            let notes = LimitNotes(limits: surroundings.sandbox.limits, outcome: outcome, subject: "the container")
+            return Outcome(status: outcome.status, notes: notes.all)
         }
     }
 

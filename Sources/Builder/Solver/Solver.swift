@@ -160,6 +160,7 @@ final class StepEnvironment: Sendable {
     let sources: UsedSources
     let stubs: MountPointStubs
     let deviceLayers = DeviceLayers()
+    let ownedLinks = OwnedLinks()
     let compromises = CompromiseNotes()
     let leaks: LeakCheck
     let networks: StepNetworks

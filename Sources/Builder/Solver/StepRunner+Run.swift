@@ -334,7 +334,7 @@ struct NeedsRoot: Error, CustomStringConvertible {
 
 extension Array where Element: Hashable {
     /// Each element once, in order of first appearance.
-    fileprivate func uniqued() -> [Element] {
+    func uniqued() -> [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }
     }

@@ -22,6 +22,44 @@ final class DeviceLayers: Sendable {
     }
 }
 
+/// The symbolic links and pipes of layers that are not root's: where owners are marks, these have none.
+final class OwnedLinks: Sendable {
+    private let known = Mutex<[DiffID: [TreeEntry]]>([:])
+
+    /// Their owners, by inode, where layers are stacked as these directories, the topmost first.
+    func owners(_ chain: [DiffID], in directories: [String], _ store: Store) throws -> [UInt64: FileOwner] {
+        let entries = try chain.flatMap { try links(of: $0, in: store) }
+        guard !entries.isEmpty else { return [:] }
+        let places = try directories.map { path throws in try Directory(path: path) }
+        let stack = try store.stack(chain)
+        var owners: [UInt64: FileOwner] = [:]
+        for path in entries.map(\.path) {
+            // A higher layer may have put something else there, or nothing.
+            guard let entry = stack.lookup(path)?.entry, Self.isOwnedLink(entry) else { continue }
+            for place in places {
+                guard let status = try place.status(path) else { continue }
+                owners[status.inode] = FileOwner(uid: entry.uid, gid: entry.gid)
+                break
+            }
+        }
+        return owners
+    }
+
+    private func links(of diffID: DiffID, in store: Store) throws -> [TreeEntry] {
+        if let links = known.withLock({ $0[diffID] }) { return links }
+        let links = try store.index(of: diffID).entries.filter(Self.isOwnedLink)
+        known.withLock { $0[diffID] = links }
+        return links
+    }
+
+    private static func isOwnedLink(_ entry: TreeEntry) -> Bool {
+        switch entry.kind {
+        case .symlink, .fifo: entry.uid != 0 || entry.gid != 0
+        case .file, .directory, .hardLink, .characterDevice, .blockDevice, .whiteout: false
+        }
+    }
+}
+
 extension StepRunner {
     /// What stands for the kernel where that refuses a step in a user namespace what it allows to root.
     func ownershipSupervisor(
@@ -30,13 +68,18 @@ extension StepRunner {
         _ plan: SandboxPlan
     ) throws -> OwnershipSupervisor? {
         guard store.form.devices == .placeholders else { return nil }
-        let groups = user.supplementaryGroups
-        let scope = OwnershipSupervisor.Scope(
+        let groups = ([user.gid] + user.supplementaryGroups).uniqued()
+        var scope = OwnershipSupervisor.Scope(
             marksOwners: store.form.marksOwners,
             makesDevices: plan.capabilities.contains(.mknod),
             showsDevices: try chain.contains { try environment.deviceLayers.hasDevices($0, in: store) },
             credentials: Credentials(uid: user.uid, gid: user.gid, supplementaryGroups: groups)
         )
+        scope.noNewPrivileges = plan.noNewPrivileges
+        scope.upperDirectory = plan.root.upperDirectory
+        if scope.marksOwners {
+            scope.linkOwners = try environment.ownedLinks.owners(chain, in: plan.root.lowerDirectories, store)
+        }
         return OwnershipSupervisor(scope, marks: .ofLayers)
     }
 }

@@ -62,6 +62,9 @@ long cshims_llistxattr(const char *_Nonnull path, void *_Nullable list, size_t s
 long cshims_lgetxattr(const char *_Nonnull path, const char *_Nonnull name, void *_Nullable value, size_t size);
 int cshims_lsetxattr(const char *_Nonnull path, const char *_Nonnull name, const void *_Nullable value, size_t size);
 int cshims_lremovexattr(const char *_Nonnull path, const char *_Nonnull name);
+long cshims_fgetxattr(int file, const char *_Nonnull name, void *_Nullable value, size_t size);
+int cshims_fsetxattr(int file, const char *_Nonnull name, const void *_Nullable value, size_t size);
+int cshims_fremovexattr(int file, const char *_Nonnull name);
 
 /* mknod(2) beneath a directory: makedev is a macro that Swift cannot import. */
 int cshims_mknod(int directory, const char *_Nonnull name, uint32_t mode, uint32_t major, uint32_t minor);
@@ -75,5 +78,9 @@ int cshims_begin_writeback(int file, int64_t offset, int64_t count);
 
 /* Sets the attribute T of a directory (FS_TOPDIR_FL, chattr(1)); ioctl(2) is variadic, which Swift cannot call. */
 int cshims_mark_top_directory(int directory);
+
+/* Mounts the EROFS image in an open file, read-only and attached to nothing: a descriptor of the mount's root, with which
+   it lives and ends, or a negated errno. */
+int cshims_mount_erofs(int file);
 
 #endif

@@ -19,11 +19,27 @@ long swb_get_attribute(int file, const char *_Nonnull name, void *_Nullable valu
 int swb_set_attribute(int file, const char *_Nonnull name, const void *_Nonnull value, size_t size);
 int swb_remove_attribute(int file, const char *_Nonnull name);
 
-/* Writes what stat(2) or statx(2) would say of a device node in place of the file that `status` is about into the memory
-   of a process, as the machine's own interface lays it out. `type` is S_IFCHR or S_IFBLK. */
-int swb_write_stat(int process, uint64_t address, int file, uint32_t type, uint32_t major, uint32_t minor);
+/* What a process is to be told of a file in place of what the kernel says. */
+struct swb_appearance {
+    uint32_t type; /* S_IFCHR or S_IFBLK; 0 leaves type and device number as they are */
+    uint32_t major;
+    uint32_t minor;
+    uint32_t has_owner;
+    uint32_t uid;
+    uint32_t gid;
+};
+
+/* Writes what stat(2) or statx(2) would say of a file that looks like this into the memory of a process, as the machine's
+   own interface lays it out. */
+int swb_write_stat(int process, uint64_t address, int file, const struct swb_appearance *_Nonnull seen);
 int swb_write_statx(
-    int process, uint64_t address, int file, uint32_t mask, uint32_t type, uint32_t major, uint32_t minor
+    int process, uint64_t address, int file, uint32_t mask, const struct swb_appearance *_Nonnull seen
 );
+
+/* Whether the file behind a descriptor was made at a moment or later: 1 or 0; 0 too where the file system does not know. */
+int swb_was_made_since(int file, int64_t seconds, uint32_t nanoseconds);
+
+/* The first two bytes of the file behind a descriptor of O_PATH, which the caller can read; -EIO where it is shorter. */
+int swb_first_two_bytes(int file, unsigned char *_Nonnull bytes);
 
 #endif

@@ -52,6 +52,12 @@ public final class SignalRelay: Sendable {
         if event >= 0 { _ = write(event, &one, MemoryLayout.size(ofValue: one)) }
     }
 
+    /// Whether one of those is waiting by which a user ends a program.
+    var hasEnding: Bool {
+        let bits = waiting.load(ordering: .acquiring)
+        return [SIGINT, SIGTERM, SIGHUP, SIGQUIT].contains { bits >> UInt64($0 - 1) & 1 != 0 }
+    }
+
     /// The signals since the last call.
     func take() -> [Int32] {
         var count: UInt64 = 0

@@ -15,9 +15,31 @@ extension SandboxPlan {
     ) throws(SandboxError) -> StepOutcome {
         let plan = try LoweredPlan(self, supervised: supervision?.filter)
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
-        let step = try RunningStep.start(plan, supervision)
+        let signals = caller.signals
+        let reason = SetUpWatch.Reason(events: [cancellation.event, signals.event]) {
+            cancellation.isCancelled || signals.hasEnding
+        }
+        let step = try RunningStep.start(plan, supervision, until: reason)
         try step.follow(caller, hasTerminal: standardInput == .terminal, cancellation: cancellation)
         return try step.outcome(of: plan)
+    }
+
+    /// Runs the step as `run(attachedTo:cancellation:supervision:)` does, in cgroups that are made for it and removed
+    /// afterwards; without a parent for them it stays in the caller's.
+    ///
+    /// - Throws: `SandboxError` when the command could not be started, `CgroupError` when it could not be limited.
+    public func run(
+        below parent: CgroupParent?,
+        attachedTo caller: Attachment,
+        cancellation: Cancellation,
+        supervision: Supervision? = nil
+    ) throws -> StepOutcome {
+        guard let parent else {
+            return try run(attachedTo: caller, cancellation: cancellation, supervision: supervision)
+        }
+        return try inCgroup(below: parent) { plan in
+            try plan.run(attachedTo: caller, cancellation: cancellation, supervision: supervision)
+        }
     }
 }
 

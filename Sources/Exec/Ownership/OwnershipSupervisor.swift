@@ -1,6 +1,5 @@
 import CShims
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// Does for a step in a user namespace what the kernel refuses there: device nodes, and owners that are not mapped.
@@ -18,6 +17,12 @@ public final class OwnershipSupervisor: CallSupervisor {
         public var showsDevices: Bool
         /// The user that the step would be.
         public var credentials: Credentials
+        /// Whether set-user-ID programs give those who run them nothing more.
+        public var noNewPrivileges = false
+        /// The owners of links and pipes of the layers, by inode, where they are not root's.
+        public var linkOwners: [UInt64: FileOwner] = [:]
+        /// The step's upper directory.
+        public var upperDirectory = ""
 
         /// A scope of these parts.
         public init(marksOwners: Bool, makesDevices: Bool, showsDevices: Bool, credentials: Credentials) {
@@ -28,31 +33,36 @@ public final class OwnershipSupervisor: CallSupervisor {
         }
     }
 
-    private let scope: Scope
-    private let marks: FileMarks
-    private let processes: PretendedCredentials
-    private let recorded = Mutex<[UInt64: FileOwner]>([:])
+    let scope: Scope
+    let marks: FileMarks
+    let processes: PretendedCredentials
+    /// When the step's first file can have been made; the kernel takes the times of files from this clock.
+    let began: timespec
+    private let links: LinkOwners
 
     /// A supervisor for one step.
     public init(_ scope: Scope, marks: FileMarks) {
         self.scope = scope
         self.marks = marks
+        links = LinkOwners(ofLayers: scope.linkOwners, upperDirectory: scope.upperDirectory)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        began = now
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
-    public var owners: [UInt64: FileOwner] { recorded.withLock { $0 } }
+    public var owners: [UInt64: FileOwner] { links.changes }
 
     /// What every step of this scope is asked about.
     public static func traps(_ scope: Scope) -> [CallTrap] {
         var names = scope.makesDevices ? ["mknod", "mknodat"] : []
-        if scope.showsDevices { names += statNames }
-        if scope.marksOwners { names += ownerNames + PretendedCredentials.names }
+        if scope.showsDevices || scope.marksOwners { names += statNames }
+        if scope.marksOwners { names += ownerNames + programNames + PretendedCredentials.names }
         return names.isEmpty ? [] : [CallTrap(names)]
     }
 
     private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
-    private static let statNames = ["stat", "lstat", "fstat", "newfstatat", "statx"]
 
     /// The same.
     public var traps: [CallTrap] { Self.traps(scope) }
@@ -73,6 +83,9 @@ public final class OwnershipSupervisor: CallSupervisor {
             case let name where Self.ownerNames.contains(name): return try changeOwner(call, files)
             case let name where Self.statNames.contains(name):
                 return call.isNative ? try status(call, files) : .proceed
+            case let name where Self.programNames.contains(name):
+                beginProgram(call, files)
+                return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }
         } catch {
@@ -80,8 +93,8 @@ public final class OwnershipSupervisor: CallSupervisor {
         }
     }
 
-    private static func int(_ word: UInt64) -> CInt { CInt(truncatingIfNeeded: word) }
-    private static func id(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
+    static func int(_ word: UInt64) -> CInt { CInt(truncatingIfNeeded: word) }
+    static func id(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
 }
 
 // MARK: - Owners
@@ -132,14 +145,12 @@ extension OwnershipSupervisor {
         let kind = mode_t(status.mode) & S_IFMT
         let takesMarks = kind == S_IFREG || kind == S_IFDIR
         let unchanged = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        // After the change: what was in a lower layer has got the inode of the upper one by now.
-        _ = cshims_status(file.number, "", &status)
-        let (inode, recorded) = (status.inode, recorded.withLock { $0[status.inode] })
+        let recorded = takesMarks ? nil : links.owner(of: status.inode)
         var owner = (takesMarks ? markedOwner(file) : recorded) ?? (takesMarks ? unchanged : .root)
         if uid != .max { owner.uid = uid }
         if gid != .max { owner.gid = gid }
         guard takesMarks else {
-            if isInRoot(status.device) { self.recorded.withLock { $0[inode] = owner } }
+            if isInRoot(status.device) { links.set(owner, of: file, inode: status.inode) }
             return
         }
         try Self.set(marks.owner(owner), on: file)
@@ -153,11 +164,22 @@ extension OwnershipSupervisor {
         guard result == 0 else { throw Errno(rawValue: -result) }
     }
 
-    private func markedOwner(_ file: borrowing Descriptor) -> FileOwner? {
+    /// The owner that the file's mark names.
+    func markedOwner(_ file: borrowing Descriptor) -> FileOwner? {
         Self.attribute(marks.owner(.root).name, of: file).flatMap(marks.readOwner)
     }
 
-    private static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
+    /// What is recorded of a link or a pipe.
+    func recordedOwner(_ file: borrowing Descriptor, isInRoot: (UInt64) -> Bool) -> FileOwner? {
+        guard !links.isEmpty else { return nil }
+        var status = cshims_status()
+        guard cshims_status(file.number, "", &status) == 0, let owner = links.owner(of: status.inode) else {
+            return nil
+        }
+        return isInRoot(status.device) ? owner : nil
+    }
+
+    static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
         var length = 0
         let number = file.number
         let value = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
@@ -210,55 +232,5 @@ extension OwnershipSupervisor {
     private static func split(_ path: [UInt8]) -> (parent: [UInt8], name: [UInt8]) {
         guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8(ascii: ".")], path) }
         return (slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash]), Array(path[(slash + 1)...]))
-    }
-
-    /// Says of a placeholder that it is a device; everything else is the kernel's to tell.
-    private func status(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> CallAnswer {
-        let words = call.arguments
-        let file: Descriptor
-        do throws(Errno) { file = try statFile(call, files) } catch { return .proceed }
-        let name = marks.device(FileMarks.Device(isBlockDevice: false, major: 0, minor: 0)).name
-        guard call.isWaiting, let value = Self.attribute(name, of: file), let device = marks.readDevice(value) else {
-            return .proceed
-        }
-        let kind = UInt32(device.isBlockDevice ? S_IFBLK : S_IFCHR)
-        let result: CInt
-        switch call.name {
-        case "statx":
-            let mask = Self.id(words[3])
-            result = swb_write_statx(
-                call.thread,
-                words[4],
-                file.number,
-                mask,
-                kind,
-                device.major,
-                device.minor
-            )
-        default:
-            let address = call.name == "newfstatat" ? words[2] : words[1]
-            result = swb_write_stat(call.thread, address, file.number, kind, device.major, device.minor)
-        }
-        guard result == 0 else { throw Errno(rawValue: -result) }
-        return .value(0)
-    }
-
-    private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {
-        let words = call.arguments
-        switch call.name {
-        case "fstat": return try files.file(Self.int(words[0]))
-        case "stat", "lstat":
-            guard let path = files.path(at: words[0]) else { throw .badAddress }
-            return try files.file(path, from: AT_FDCWD, followsLast: call.name == "stat")
-        default:
-            guard let path = files.path(at: words[1]) else { throw .badAddress }
-            let flags = Self.int(call.name == "statx" ? words[2] : words[3])
-            if path.isEmpty, flags & CInt(CSHIMS_AT_EMPTY_PATH) != 0 { return try files.file(Self.int(words[0])) }
-            return try files.file(
-                path,
-                from: Self.int(words[0]),
-                followsLast: flags & AT_SYMLINK_NOFOLLOW == 0
-            )
-        }
     }
 }

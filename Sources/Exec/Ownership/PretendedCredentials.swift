@@ -46,6 +46,15 @@ final class PretendedCredentials: Sendable {
         self.pretends = pretends
     }
 
+    /// What execve(2) of a set-user-ID or set-group-ID program makes of a thread's process.
+    func execute(_ thread: pid_t, user: UInt32?, group: UInt32?) {
+        let before = identity(of: thread)
+        var after = before
+        if let user { after.users = [before.users[0], user, user] }
+        if let group { after.groups = [before.groups[0], group, group] }
+        if after != before { set(after, for: thread) }
+    }
+
     /// Whether a thread has capabilities, and its process does not believe to be somebody else than root.
     func mayAct(_ thread: pid_t, with capabilities: CapabilitySet) -> Bool {
         guard let status = ProcessStatus(thread), status.capabilities.isSuperset(of: capabilities) else { return false }

@@ -32,8 +32,11 @@ struct FilterDefinition: Sendable, Hashable {
         }
     }
 
+    /// Has libseccomp make the program, and makes it shorter.
+    func compiled() throws(SandboxError) -> SeccompProgram { try asLibraryMakesIt().compacted() }
+
     /// Has libseccomp make the program.
-    func compiled() throws(SandboxError) -> SeccompProgram {
+    func asLibraryMakesIt() throws(SandboxError) -> SeccompProgram {
         guard let first = sections.first else { throw SandboxError(.seccomp, .invalidArgument) }
         let whole = try FilterContext.filter(for: first)
         for section in sections.dropFirst() { try whole.merge(.filter(for: section)) }
@@ -48,7 +51,8 @@ struct FilterDefinition: Sendable, Hashable {
 extension FilterDefinition {
     /// The name of a file with the program made of this.
     ///
-    /// It names all that the program depends on: libseccomp's version, the machine, and what libseccomp is told.
+    /// It names all that the program depends on: libseccomp's version, the machine, what libseccomp is told, and the form
+    /// that the program is brought into.
     var fileName: String {
         let version = seccomp_version().map { "\($0.pointee.major).\($0.pointee.minor).\($0.pointee.micro)" } ?? "0"
         let digits = String(fingerprint, radix: 16)
@@ -56,6 +60,9 @@ extension FilterDefinition {
         let machine = sections.first?.architecture.name ?? "none"
         return "seccomp-\(version)-\(machine)-\(padding)\(digits).bpf"
     }
+
+    /// Rises with each change of what ``SeccompProgram/compacted()`` makes.
+    private static let form: UInt64 = 1
 
     /// FNV-1a (draft-eastlake-fnv) over everything that is here, each value as eight bytes.
     private var fingerprint: UInt64 {
@@ -65,6 +72,7 @@ extension FilterDefinition {
                 for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
             }
         }
+        add(Self.form)
         for section in sections {
             add(UInt64(section.architecture.rawValue))
             add(UInt64(section.rules.count))

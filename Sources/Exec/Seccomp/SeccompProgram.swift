@@ -18,7 +18,7 @@ public struct SeccompProgram: Sendable, Hashable {
     /// What a program takes at most: BPF_MAXINSNS (linux/bpf_common.h) instructions.
     static let sizeLimit = 4096 * MemoryLayout<Instruction>.size
 
-    private init(instructions: [Instruction]) {
+    init(instructions: [Instruction]) {
         self.instructions = instructions
     }
 
@@ -50,16 +50,13 @@ extension SeccompProgram.Instruction {
     /// Every instruction leads on and the last one leads nowhere: the last one returns.
     fileprivate func isSound(before remaining: Int, _ withAnyAction: Bool) -> Bool {
         switch code {
-        // BPF_LD | BPF_W | BPF_ABS: an aligned word of `struct seccomp_data`, 64 bytes long.
-        case 0x20: operand < 64 && operand.isMultiple(of: 4) && remaining > 0
-        // BPF_ALU | BPF_AND | BPF_K.
-        case 0x54: remaining > 0
-        // BPF_JMP | BPF_JA.
-        case 0x05: operand < UInt32(remaining)
-        // BPF_JMP with BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET and BPF_K.
-        case 0x15, 0x25, 0x35, 0x45: Int(max(whenTrue, whenFalse)) < remaining
-        // BPF_RET | BPF_K.
-        case 0x06:
+        // An aligned word of `struct seccomp_data`, 64 bytes long.
+        case Self.load: operand < 64 && operand.isMultiple(of: 4) && remaining > 0
+        case Self.and: remaining > 0
+        case Self.jump: operand < UInt32(remaining)
+        case Self.isEqual, Self.isGreater, Self.isAtLeast, Self.testBits:
+            Int(max(whenTrue, whenFalse)) < remaining
+        case Self.answer:
             withAnyAction || operand == FilterRule.Action.allow.rawValue || operand == FilterRule.Action.refuse.rawValue
                 || operand == FilterRule.otherwise
         default: false

@@ -14,7 +14,7 @@ extension SeccompProgram {
         guard let program = SeccompProgram(checking: try context.exported(), withAnyAction: true) else {
             throw SandboxError(.seccomp, .invalidArgument)
         }
-        return program
+        return program.compacted()
     }
 }
 

@@ -30,8 +30,21 @@ public enum KernelTrial {
     ///
     /// `directory` is empty, and is filled with what the overlay is made of.
     public static func namespaces(inUserNamespace: Bool, directory: String) -> Namespaces {
+        guard mkdir("\(directory)/lower", 0o700) == 0 else { return Namespaces() }
+        return namespaces(inUserNamespace: inUserNamespace, directory: directory, lower: "lower")
+    }
+
+    /// Whether an overlay in a sandbox's namespaces can have `lower`, a path of the host's, as its lower directory: an
+    /// error number, 0 where it can, `nil` where that could not be tried.
+    ///
+    /// `directory` is empty, and is filled with what the overlay is made of.
+    public static func overlay(above lower: String, directory: String) -> Int32? {
+        namespaces(inUserNamespace: false, directory: directory, lower: lower).overlay
+    }
+
+    private static func namespaces(inUserNamespace: Bool, directory: String, lower: String) -> Namespaces {
         let arena = Arena()
-        let places = ["lower", "upper", "work", "scratch"]
+        let places = ["upper", "work", "scratch"]
         guard places.allSatisfy({ mkdir("\(directory)/\($0)", 0o700) == 0 }) else { return Namespaces() }
         let names = places.map { UnsafePointer(arena.string($0)) }
         var probe = swb_probe(
@@ -39,10 +52,10 @@ public enum KernelTrial {
             uid: geteuid(),
             gid: getegid(),
             directory: arena.string(directory),
-            lower: names[0],
-            upper: names[1],
-            work: names[2],
-            scratch: names[3]
+            lower: arena.string(lower),
+            upper: names[0],
+            work: names[1],
+            scratch: names[2]
         )
         var result = swb_probe_result(user_namespace: -1, id_map: -1, namespaces: -1, overlay: -1)
         _ = withExtendedLifetime(arena) { swb_try(&probe, &result) }

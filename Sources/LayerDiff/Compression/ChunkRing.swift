@@ -68,6 +68,13 @@ final class ChunkRing: @unchecked Sendable {
         }
     }
 
+    /// How many buffers the slowest reader has before it.
+    var waiting: Int {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return published - (released.min() ?? 0)
+    }
+
     /// For the producer: there is no more.
     func finish() {
         update { isFinished = true }

@@ -15,15 +15,20 @@ enum PieceCutter {
     /// Not what a block of zeros has.
     private static let mark: UInt32 = 0xA5
 
-    /// Where the piece that begins with `buffer` ends: before the first block that begins a piece, or at the end.
-    static func end(of buffer: UnsafeRawBufferPointer) -> Int {
-        guard let start = buffer.baseAddress else { return 0 }
-        var offset = smallest
-        while offset + block <= buffer.count {
-            let bytes = start.advanced(by: offset).assumingMemoryBound(to: UInt8.self)
-            if crc32_gzip_refl(0, bytes, UInt64(block)) & mask == mark { return offset }
-            offset += block
+    /// Where the piece that begins with `buffer` ends: before the first whole block that begins another one.
+    ///
+    /// - Parameters:
+    ///   - buffer: The piece, and possibly more of the tar.
+    ///   - seen: How much of it was looked at before; all that is whole when this comes back.
+    /// - Returns: `nil` where no block in `buffer` begins a piece.
+    static func end(of buffer: UnsafeRawBufferPointer, seen: inout Int) -> Int? {
+        guard let start = buffer.baseAddress else { return nil }
+        seen = max(seen, smallest)
+        while seen + block <= buffer.count {
+            let bytes = start.advanced(by: seen).assumingMemoryBound(to: UInt8.self)
+            if crc32_gzip_refl(0, bytes, UInt64(block)) & mask == mark { return seen }
+            seen += block
         }
-        return buffer.count
+        return nil
     }
 }

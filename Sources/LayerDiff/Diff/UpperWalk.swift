@@ -6,6 +6,8 @@ struct UpperWalk {
     private let form: OverlayForm
     /// What is known of owners, where marks say whose files are.
     private let owners: StepOwners
+    /// The group that new files take over from a set-group-ID directory, which the kernel could not give them.
+    private var groupOfNew: UInt32?
     private(set) var changes: [Change] = []
     /// The bytes of files that are as they were below, but for owner and mode.
     private(set) var rewrittenBytes: Int64 = 0
@@ -104,6 +106,9 @@ struct UpperWalk {
         var entry = node.entry(kind: .directory(opaque: isOpaque), attributes: marks.others)
         setOwner(of: &entry, marks, node.status, before: found.flatMap { $0.entry.isDirectory ? $0.entry : nil })
         let opened = try file { () throws(FileError) in try node.directory.directory(ContainerPath(clean: node.name)) }
+        let outer = groupOfNew
+        groupOfNew = form.marksOwners && entry.mode & 0o2000 != 0 ? entry.gid : nil
+        defer { groupOfNew = outer }
         let isAnyListed = try collect(in: opened, node.path, below: marks.isOpaque ? nil : inner)
         if !isAnyListed, !isOpaque, let before = found?.entry, before.isDirectory,
             // Times aside: something that came and went in a directory changed nothing.
@@ -121,7 +126,9 @@ struct UpperWalk {
         before: TreeEntry?
     ) -> OwnerMark.Owner {
         guard form.marksOwners else { return OwnerMark.Owner(uid: status.uid, gid: status.gid) }
-        return owners.owner(mark, status, before: before)
+        var owner = owners.owner(mark, status, before: before)
+        if let groupOfNew, before == nil, mark == nil, owners.recorded[status.inode] == nil { owner.gid = groupOfNew }
+        return owner
     }
 
     private func setOwner(

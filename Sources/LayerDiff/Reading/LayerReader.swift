@@ -111,6 +111,47 @@ public enum LayerReader {
         return ReadLayer(try source.finish(), index: index)
     }
 
+    /// Puts what the layer in `blob` unpacks to, in overlay form, into one file: an EROFS image.
+    ///
+    /// `file` is empty, and holds the image afterwards. All is checked that is checked when a layer is unpacked.
+    /// - Throws: ``LayerError`` as for unpacking, with the reason `noImage` where only a directory can have what the
+    ///   layer says.
+    public static func image(
+        _ blob: FileDescriptor,
+        to file: OwnedDescriptor,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
+        try image(BlobSource(blob, limits: options.limits), to: file, options: options)
+    }
+
+    /// Makes an image of a layer while its blob is still coming.
+    /// - Throws: ``LayerError`` as for a complete one, or when the rest of it does not come.
+    public static func image(
+        _ blob: GrowingBlob,
+        to file: OwnedDescriptor,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
+        try image(BlobSource(.growing(blob), limits: options.limits), to: file, options: options)
+    }
+
+    private static func image(
+        _ source: BlobSource,
+        to file: OwnedDescriptor,
+        options: ApplyOptions
+    ) throws(LayerError) -> ReadLayer {
+        let imager = try LayerImager(file, options: options)
+        try forEachMember(of: source) { (member, reader) throws(LayerError) in
+            switch member {
+            case .entry(let entry): try imager.place(entry, contentFrom: reader)
+            case .whiteout(let path): try imager.whiteout(path)
+            case .opaque(let path): try imager.opaque(path)
+            case .ignored: break
+            }
+        }
+        let index = try imager.finish()
+        return ReadLayer(try source.finish(), index: index)
+    }
+
     /// Reads the layer in `blob`, a file that is read from its start, and unpacks nothing.
     /// - Throws: ``LayerError`` when the blob is damaged or asks for what is not allowed.
     public static func index(

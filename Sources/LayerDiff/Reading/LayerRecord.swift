@@ -45,6 +45,9 @@ struct LayerRecord {
         nodes[path] != nil
     }
 
+    /// Which file the entry is that was noted last, unless it is one more name of another.
+    var lastFile: Int { count }
+
     /// Notes an entry; answers it as it counts, with a hard link leading straight to its file.
     mutating func add(_ original: TreeEntry) throws(LayerError) -> TreeEntry {
         try countEntry(original)
@@ -91,8 +94,21 @@ struct LayerRecord {
     }
 
     /// What the layer says in all.
-    func index() -> LayerIndex {
+    func index() -> LayerIndex { index(of: nodes.sorted()) }
+
+    /// What the layer says in all, and, in byte order of the paths, which names are one file; each name has the entry
+    /// that the file was listed with.
+    func named() -> (index: LayerIndex, names: [(entry: TreeEntry, file: Int)]) {
         let all = nodes.sorted()
+        let names = all.map { path, node in
+            var entry = node.source ?? node.entry
+            entry.path = path
+            return (entry: entry, file: node.file)
+        }
+        return (index(of: all), names)
+    }
+
+    private func index(of all: [(path: ContainerPath, value: Node)]) -> LayerIndex {
         var firstNames: [Int: ContainerPath] = [:]
         var entries: [TreeEntry] = []
         entries.reserveCapacity(all.count)

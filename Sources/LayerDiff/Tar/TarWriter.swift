@@ -15,6 +15,9 @@ struct TarWriter {
         self.options = options
     }
 
+    /// Whether bringing entries faster would be of no use.
+    var isBehind: Bool { pipeline.isBehind }
+
     /// Makes room for the list of so many entries.
     mutating func expect(_ count: Int) { written.reserveCapacity(count) }
 

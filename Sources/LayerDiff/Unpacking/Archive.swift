@@ -29,8 +29,7 @@ public enum Archive {
             switch error.reason {
             case .file, .blob, .resources, .missingLibrary: throw error
             case .hostileEntry, .limit, .truncated, .corrupt, .wrongType, .changedWhileRead, .unrepresentable,
-                .symlinkLoop,
-                .noDirectory:
+                .noImage, .symlinkLoop, .noDirectory:
                 return false
             }
         }

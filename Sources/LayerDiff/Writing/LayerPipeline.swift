@@ -20,6 +20,8 @@ final class LayerPipeline {
     private var threads: Threads?
     private var chunk: UnsafeMutableRawBufferPointer
     private var filled = 0
+    /// How much of the chunk was searched for the end of a piece.
+    private var seen = 0
     private var isFinished = false
     private(set) var size: Int64 = 0
     /// The first pattern in the tar, known when that is finished.
@@ -47,6 +49,9 @@ final class LayerPipeline {
         // A tar that was given up: its threads, joined as they go, must not wait for more of it.
         if !isFinished { ring.fail(LayerError(.resources(what: "writers of this layer"))) }
     }
+
+    /// Whether what reads the tar has a lot to do still: bringing more of it faster would be of no use.
+    var isBehind: Bool { ring.waiting >= Self.chunks / 2 }
 
     /// Adds `bytes` to the tar.
     func write(_ bytes: UnsafeRawBufferPointer) throws(LayerError) {
@@ -83,18 +88,22 @@ final class LayerPipeline {
         return count
     }
 
-    private func advance(_ count: Int) throws(LayerError) {
+    /// Takes note of `count` bytes that were put where the tar goes on, and hands over what is a whole piece.
+    private func advance(_ count: Int, alreadyCounted: Bool = false) throws(LayerError) {
         filled += count
-        size += Int64(count)
-        guard filled == chunk.count else { return }
+        if !alreadyCounted { size += Int64(count) }
+        // A tar that fits into one buffer is one piece.
+        guard filled == chunk.count || threads != nil else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
+        guard let end = PieceCutter.end(of: bytes, seen: &seen) ?? (filled == chunk.count ? filled : nil) else { return }
         if threads == nil { threads = try startThreads() }
-        let end = PieceCutter.end(of: UnsafeRawBufferPointer(chunk))
         ring.publish(end)
         // Nobody but this producer writes to a buffer, so what is behind the cut can still be read there.
-        let rest = UnsafeRawBufferPointer(rebasing: chunk[end...])
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[end...])
         chunk = try ring.nextFree()
         chunk.copyMemory(from: rest)
-        filled = rest.count
+        (filled, seen) = (0, 0)
+        if !rest.isEmpty { try advance(rest.count, alreadyCounted: true) }
     }
 
     /// Ends the tar and waits for its digest; the blob may be unfinished still.

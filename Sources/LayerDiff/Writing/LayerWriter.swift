@@ -23,7 +23,7 @@ public enum LayerWriter {
         // Joined as it goes, the thread must not wait for more questions.
         defer { withExtendedLifetime(reader) { ahead?.end() } }
         for (number, entry) in entries.enumerated() {
-            let digest = try writer.write(entry, read: ahead?.content(of: number))
+            let digest = try writer.write(entry, read: ahead?.content(of: number, isBehind: writer.isBehind))
             if let digest { options.contents?.note(digest, of: number) }
         }
         return try writer.finish()

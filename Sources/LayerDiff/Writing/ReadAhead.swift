@@ -44,6 +44,7 @@ final class ReadAhead: @unchecked Sendable {
     private var states: [State]
     private var position = 0
     private var isOver = false
+    private var isOfNoUse = false
     /// What the writer is at.
     private var current = 0
     private var contents: Contents?
@@ -83,17 +84,20 @@ final class ReadAhead: @unchecked Sendable {
     // MARK: The thread that makes the tar
 
     /// The content of an entry, if it was read; entries are asked for in their order.
-    func content(of entry: Int) -> ReadContent? {
+    ///
+    /// Where what comes after the tar `isBehind`, reading ahead would only take processors away from it.
+    func content(of entry: Int, isBehind: @autoclosure () -> Bool = false) -> ReadContent? {
         while current < batches.count, batches[current].upperBound <= entry { current += 1 }
         guard current < batches.count, batches[current].contains(entry) else { return nil }
-        if batches[current].lowerBound == entry { contents = take(current) }
+        if batches[current].lowerBound == entry { contents = take(current, isBehind: isBehind()) }
         return contents?.content(of: entry)
     }
 
-    private func take(_ batch: Int) -> Contents? {
+    private func take(_ batch: Int, isBehind: Bool) -> Contents? {
         monitor.lock()
         defer { monitor.unlock() }
         position = batch
+        isOfNoUse = isBehind
         monitor.broadcast()
         while true {
             switch states[batch] {
@@ -136,7 +140,7 @@ final class ReadAhead: @unchecked Sendable {
         while !isOver {
             // Not the one that the writer is about to begin: it would have to wait for it.
             let reach = min(position + Self.mostAhead, batches.count - 1)
-            if position < reach {
+            if position < reach, !isOfNoUse {
                 for batch in (position + 1)...reach {
                     guard case .untouched = states[batch] else { continue }
                     states[batch] = .beingRead

@@ -1,23 +1,26 @@
 import ArgumentParser
 import Builder
 
-/// What each RUN step may use of the machine.
+/// What each RUN step, or the container of `swbuild run`, may use of the machine.
 struct BuildLimitOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The memory of a RUN step, such as 2g.")
+    @Option(name: .shortAndLong, help: "The memory of a step or container, such as 2g.")
     var memory: String?
 
     // Unconditional: -1 is a value, not an option.
     @Option(
         name: .long,
         parsing: .unconditional,
-        help: "Memory and swap of a RUN step together; -1 for all swap (default: twice --memory)."
+        help: "Memory and swap of a step or container together; -1 for all swap (default: twice --memory)."
     )
     var memorySwap: String?
 
-    @Option(name: .long, help: "How many processors' time a RUN step gets, such as 1.5.")
+    @Option(name: .long, help: "How many processors' time a step or container gets, such as 1.5.")
     var cpus: String?
 
-    @Option(name: [.long, .customShort("c")], help: "A RUN step's share of processor time, against 1024.")
+    @Option(
+        name: [.long, .customShort("c")],
+        help: "The share of processor time of a step or container, against 1024."
+    )
     var cpuShares: String?
 
     @Option(name: .long, help: "The period of --cpu-quota in microseconds (default: 100000).")
@@ -26,24 +29,24 @@ struct BuildLimitOptions: ParsableArguments {
     @Option(
         name: .long,
         parsing: .unconditional,
-        help: "The processor time of a RUN step in each period, in microseconds."
+        help: "The processor time of a step or container in each period, in microseconds."
     )
     var cpuQuota: String?
 
-    @Option(name: .customLong("cpuset-cpus"), help: "The processors of RUN steps, such as 0-3,8.")
+    @Option(name: .customLong("cpuset-cpus"), help: "The processors of steps or the container, such as 0-3,8.")
     var cpusetCPUs: String?
 
-    @Option(name: .customLong("cpuset-mems"), help: "The memory nodes of RUN steps, such as 0,1.")
+    @Option(name: .customLong("cpuset-mems"), help: "The memory nodes of steps or the container, such as 0,1.")
     var cpusetMems: String?
 
     @Option(
         name: .long,
         parsing: .unconditional,
-        help: "How many processes and threads a RUN step may have."
+        help: "How many processes and threads a step or container may have."
     )
     var pidsLimit: String?
 
-    @Option(name: .long, help: "The cgroup below which RUN steps have theirs (default: swbuild's own).")
+    @Option(name: .long, help: "The cgroup below which steps and containers have theirs (default: swbuild's own).")
     var cgroupParent: String?
 
     /// Fills in what the options say.

@@ -22,7 +22,15 @@ struct GlobalOptions: ParsableArguments {
         return (Console.environment("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/swbuild"
     }
 
-    func openStore() throws -> Store { try Store(root: stateDirectory, owner: Startup.storeOwner) }
+    func openStore() throws -> Store {
+        let images: LowerTrial = { KernelTrial.overlay(above: $0, directory: $1) == 0 }
+        let wantsDirectories = Console.environment("SWBUILD_LAYERS") == "directories"
+        return try Store(
+            root: stateDirectory,
+            owner: Startup.storeOwner,
+            imagesIf: wantsDirectories ? nil : images
+        )
+    }
 }
 
 /// Runs a command's work and turns what it throws into a message and an exit status.

@@ -16,6 +16,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var container: ContainerArguments
     @OptionGroup var sandbox: BuildSandboxOptions
+    @OptionGroup var limits: BuildLimitOptions
 
     @Option(name: .shortAndLong, help: "A directory or file of the host: HOST:CONTAINER[:ro].")
     var volume: [String] = []
@@ -48,6 +49,7 @@ struct RunCommand: AsyncParsableCommand {
         let directory = Console.workingDirectory
         var request = BuildRequest()
         try sandbox.fill(&request, in: directory)
+        try limits.fill(&request)
         var surroundings = ImageRunner.Surroundings()
         surroundings.network = request.network
         surroundings.sandbox = request.sandbox
@@ -72,6 +74,7 @@ struct RunCommand: AsyncParsableCommand {
             attachedTo: Attachment(signals: signals),
             cancellation: Cancellation()
         )
+        for note in outcome.notes { Console.note("swbuild: \(note)") }
         switch outcome.status {
         case .exited(let code): return code
         case .signaled(let signal): return 128 + signal

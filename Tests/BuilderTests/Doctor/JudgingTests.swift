@@ -14,6 +14,7 @@ import Testing
         facts.namespaces.others = .worked
         facts.namespaces.overlay = uid == 0 ? .worked : .notTried
         facts.namespaces.userOverlay = .worked
+        facts.namespaces.imageOverlay = uid == 0 ? .worked : .notTried
         facts.ids = MachineFacts.SubordinateIDs(
             users: 65536,
             groups: 65536,
@@ -81,6 +82,13 @@ import Testing
     }
 
     private static let namespaceExamples = [
+        Example(
+            uid: 0,
+            change: { $0.namespaces.imageOverlay = .failed(EINVAL) },
+            subject: "layers as images",
+            state: .limited,
+            builds: true
+        ),
         Example(
             change: {
                 forbidden(&$0, ENOSPC)

@@ -98,6 +98,17 @@ final class TestRoot: Sendable {
         return names.sorted()
     }
 
+    /// The children of this process that are process 1 of a prepared sandbox.
+    static func sandboxes() -> Set<String> {
+        let own = getpid()
+        return Set(
+            names(in: "/proc").filter { name in
+                guard let status = read("/proc/\(name)/status") else { return false }
+                return status.contains("PPid:\t\(own)\n") && status.contains("Name:\tinit\n")
+            }
+        )
+    }
+
     /// Where the changes of the step with this number are.
     func upper(_ step: Int) -> String { path("steps/\(step)/upper") }
 

@@ -4,6 +4,8 @@ import Exec
 struct LimitNotes {
     let limits: CgroupLimits
     let outcome: StepOutcome
+    /// What ran into them.
+    var subject = "the step"
 
     /// One sentence for each limit; none without a cgroup.
     var all: [String] { [memory, processes].compactMap { $0 } }
@@ -14,10 +16,10 @@ struct LimitNotes {
         let peak = StepUsage(outcome).memoryText
         guard let limit = limits.memory, hasReached(limit) else {
             return
-                "the kernel ended \(ended) of the step for want of memory, which the step's own limit did not cause: "
+                "the kernel ended \(ended) of \(subject) for want of memory, which \(subject)'s own limit did not cause: "
                 + "it ran out in a cgroup above, or on the machine; \(peak)"
         }
-        return "it ran out of memory: the kernel ended \(ended) of the step at its limit of \(Self.text(limit)) "
+        return "it ran out of memory: the kernel ended \(ended) of \(subject) at its limit of \(Self.text(limit)) "
             + "(--memory)\(swap); \(peak)"
     }
 
@@ -43,7 +45,7 @@ struct LimitNotes {
         guard let refused = outcome.cgroup?.refusedProcesses, refused > 0 else { return nil }
         let times = refused == 1 ? "once" : "\(refused) times"
         guard let limit = limits.processes else {
-            return "the kernel refused the step a process or thread \(times): a cgroup above has reached its limit"
+            return "the kernel refused \(subject) a process or thread \(times): a cgroup above has reached its limit"
         }
         return
             "it reached its limit of \(limit) processes and threads (--pids-limit), and was refused one more \(times)"

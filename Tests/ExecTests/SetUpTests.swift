@@ -1,0 +1,87 @@
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import Exec
+
+/// Steps that are ended before their command has begun, because what is to be mounted does not answer.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SetUpTests {
+    private let root: TestRoot
+    private let silence: SilentFileSystem
+
+    init() throws {
+        root = try TestRoot()
+        try root.makeDirectory("silent")
+        silence = try SilentFileSystem(at: root.path("silent"))
+    }
+
+    private func plan() throws -> SandboxPlan {
+        let source = SandboxPlan.Mount.Kind.bind(
+            source: root.path("silent/directory"),
+            relative: "",
+            readOnly: true,
+            recursive: false
+        )
+        return try root.plan("true", mounts: [.init(target: "/m", kind: source)], stubs: ["m/"])
+    }
+
+    @Test func aCancelledStepWithoutALaneEnds() throws {
+        let cancellation = Cancellation()
+        Self.whenThereIsAProcess { cancellation.cancel() }
+        #expect(try plan().run(cancellation).status == .signaled(SIGKILL))
+    }
+
+    @Test func aCancelledStepOfALaneEnds() throws {
+        try root.makeDirectory("lane", mode: 0o700)
+        let plan = try plan()
+        let lane = SandboxLane(for: plan, directory: root.path("lane")) { false }
+        let cancellation = Cancellation()
+        Self.whenThereIsAProcess { cancellation.cancel() }
+        #expect(try plan.run(cancellation, lane: lane).status == .signaled(SIGKILL))
+    }
+
+    @Test func aStepWithACallerEndsWithASignal() throws {
+        let signals = SignalRelay()
+        Self.whenThereIsAProcess {
+            signals.send(SIGWINCH)
+            signals.send(SIGINT)
+        }
+        let nothing = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(nothing) }
+        let outcome = try plan().run(
+            attachedTo: Attachment(input: nothing, output: nothing, error: nothing, signals: signals),
+            cancellation: Cancellation()
+        )
+        #expect(outcome.status == .signaled(SIGKILL))
+    }
+
+    /// Calls a function when this process has one more child that is process 1 of a sandbox.
+    private static func whenThereIsAProcess(_ then: @escaping @Sendable () -> Void) {
+        let before = TestRoot.sandboxes()
+        Task.detached {
+            while TestRoot.sandboxes().isSubset(of: before) { usleep(1000) }
+            then()
+        }
+    }
+}
+
+/// A file system whose every answer is awaited for ever: FUSE, without a program that would answer.
+private final class SilentFileSystem: Sendable {
+    private let path: String
+    private let connection: CInt
+
+    init(at path: String) throws {
+        connection = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+        try #require(connection >= 0, "open /dev/fuse: \(Errno(rawValue: errno))")
+        self.path = path
+        let options = "fd=\(connection),rootmode=40000,user_id=0,group_id=0"
+        let result = mount("silent", path, "fuse", UInt(MS_NOSUID | MS_NODEV), options)
+        try #require(result == 0, "mount: \(Errno(rawValue: errno))")
+    }
+
+    deinit {
+        // The end of the connection is the end of all that waits.
+        close(connection)
+        umount2(path, CInt(MNT_DETACH))
+    }
+}
