@@ -13,7 +13,7 @@ import Testing
     init() throws {
         root = try TestRoot()
         try root.makeDirectory("silent")
-        silence = try SilentFileSystem(at: root.path("silent"))
+        silence = try SilentFileSystem(at: "silent", in: root)
     }
 
     private func plan() throws -> SandboxPlan {
@@ -53,7 +53,7 @@ import Testing
             attachedTo: Attachment(input: nothing, output: nothing, error: nothing, signals: signals),
             cancellation: Cancellation()
         )
-        #expect(outcome.status == .signaled(SIGKILL))
+        #expect(outcome.status == .signaled(SIGINT))
     }
 
     /// Calls a function when this process has one more child that is process 1 of a sandbox.
@@ -69,13 +69,16 @@ import Testing
 /// A file system whose every answer is awaited for ever: FUSE, without a program that would answer.
 private final class SilentFileSystem: Sendable {
     private let path: String
+    /// Removes what is in it at its end, which must come after this file system's.
+    private let root: TestRoot
     private let connection: Mutex<CInt>
 
-    init(at path: String) throws {
+    init(at name: String, in root: TestRoot) throws {
+        self.root = root
+        path = root.path(name)
         let connection = open("/dev/fuse", O_RDWR | O_CLOEXEC)
         self.connection = Mutex(connection)
         try #require(connection >= 0, "open /dev/fuse: \(Errno(rawValue: errno))")
-        self.path = path
         let options = "fd=\(connection),rootmode=40000,user_id=0,group_id=0"
         let result = mount("silent", path, "fuse", UInt(MS_NOSUID | MS_NODEV), options)
         try #require(result == 0, "mount: \(Errno(rawValue: errno))")

@@ -52,10 +52,10 @@ public final class SignalRelay: Sendable {
         if event >= 0 { _ = write(event, &one, MemoryLayout.size(ofValue: one)) }
     }
 
-    /// Whether one of those is waiting by which a user ends a program.
-    var hasEnding: Bool {
+    /// One of those that wait by which a user ends a program.
+    var ending: Int32? {
         let bits = waiting.load(ordering: .acquiring)
-        return [SIGINT, SIGTERM, SIGHUP, SIGQUIT].contains { bits >> UInt64($0 - 1) & 1 != 0 }
+        return [SIGINT, SIGTERM, SIGHUP, SIGQUIT].first { bits >> UInt64($0 - 1) & 1 != 0 }
     }
 
     /// The signals since the last call.

@@ -17,11 +17,15 @@ extension SandboxPlan {
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
         let signals = caller.signals
         let reason = SetUpWatch.Reason(events: [cancellation.event, signals.event]) {
-            cancellation.isCancelled || signals.hasEnding
+            cancellation.isCancelled || signals.ending != nil
         }
         let step = try RunningStep.start(plan, supervision, until: reason)
+        let ending = signals.ending
         try step.follow(caller, hasTerminal: standardInput == .terminal, cancellation: cancellation)
-        return try step.outcome(of: plan)
+        var outcome = try step.outcome(of: plan)
+        // What ended it before its command began is the signal, whatever it was done with.
+        if let ending, outcome.status == .signaled(SIGKILL) { outcome.status = .signaled(ending) }
+        return outcome
     }
 
     /// Runs the step as `run(attachedTo:cancellation:supervision:)` does, in cgroups that are made for it and removed
