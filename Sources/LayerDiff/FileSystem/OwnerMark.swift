@@ -55,8 +55,9 @@ public struct StepOwners: Sendable {
         self.ofNewFiles = ofNewFiles
     }
 
-    /// What is recorded of a link or a pipe. Files and directories take marks, and may have the number of a link that is
-    /// gone.
+    /// What is recorded of a link or a pipe.
+    ///
+    /// Files and directories take marks, and may have the number of a link that is gone.
     func record(of status: FileStatus) -> OwnerMark.Owner? {
         status.kind == .file || status.kind == .directory ? nil : recorded[status.inode]
     }

@@ -95,7 +95,9 @@ final class LayerPipeline {
         // A tar that fits into one buffer is one piece.
         guard filled == chunk.count || threads != nil else { return }
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
-        guard let end = PieceCutter.end(of: bytes, seen: &seen) ?? (filled == chunk.count ? filled : nil) else { return }
+        guard let end = PieceCutter.end(of: bytes, seen: &seen) ?? (filled == chunk.count ? filled : nil) else {
+            return
+        }
         if threads == nil { threads = try startThreads() }
         ring.publish(end)
         // Nobody but this producer writes to a buffer, so what is behind the cut can still be read there.
