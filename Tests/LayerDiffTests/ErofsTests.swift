@@ -70,7 +70,7 @@ import Testing
             "whiteouts",
             [
                 Member("d/.wh.gone"), Member(".wh.f"), Member("o/.wh..wh..opq"), Member("o/new"), Member(".wh.r"),
-                Member("r/", "5"), Member("r/x"), Member("p/x"), Member(".wh.p"),
+                Member("r/", "5"), Member("r/x"), Member("p/x"), Member(".wh.p"), Member(".wh.q"), Member("q/x"),
             ]
         ),
         Case("an opaque root", [Member(".wh..wh..opq"), Member("f")]),

@@ -3,7 +3,7 @@ import Glibc
 /// Puts a layer's entries into an EROFS image in overlay form: what ``LayerUnpacker`` is for directories.
 ///
 /// Contents are written as they come, everything else when all is known.
-final class LayerImager {
+final class LayerImager: LayerPlacer {
     private let options: ApplyOptions
     private let output: BlockOutput
     private var record: LayerRecord

@@ -98,16 +98,19 @@ public enum LayerReader {
         to directory: Directory,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        let unpacker = LayerUnpacker(directory, options: options)
+        try place(source, with: LayerUnpacker(directory, options: options))
+    }
+
+    private static func place(_ source: BlobSource, with placer: some LayerPlacer) throws(LayerError) -> ReadLayer {
         try forEachMember(of: source) { (member, reader) throws(LayerError) in
             switch member {
-            case .entry(let entry): try unpacker.place(entry, contentFrom: reader)
-            case .whiteout(let path): try unpacker.whiteout(path)
-            case .opaque(let path): try unpacker.opaque(path)
+            case .entry(let entry): try placer.place(entry, contentFrom: reader)
+            case .whiteout(let path): try placer.whiteout(path)
+            case .opaque(let path): try placer.opaque(path)
             case .ignored: break
             }
         }
-        let index = try unpacker.finish()
+        let index = try placer.finish()
         return ReadLayer(try source.finish(), index: index)
     }
 
@@ -139,17 +142,7 @@ public enum LayerReader {
         to file: OwnedDescriptor,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        let imager = try LayerImager(file, options: options)
-        try forEachMember(of: source) { (member, reader) throws(LayerError) in
-            switch member {
-            case .entry(let entry): try imager.place(entry, contentFrom: reader)
-            case .whiteout(let path): try imager.whiteout(path)
-            case .opaque(let path): try imager.opaque(path)
-            case .ignored: break
-            }
-        }
-        let index = try imager.finish()
-        return ReadLayer(try source.finish(), index: index)
+        try place(source, with: LayerImager(file, options: options))
     }
 
     /// Reads the layer in `blob`, a file that is read from its start, and unpacks nothing.

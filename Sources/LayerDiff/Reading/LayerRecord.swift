@@ -45,6 +45,9 @@ struct LayerRecord {
         nodes[path] != nil
     }
 
+    /// Whether this layer has a directory at `path` that hides what is below.
+    func isOpaque(_ path: ContainerPath) -> Bool { nodes[path]?.entry.kind == .directory(opaque: true) }
+
     /// Which file the entry is that was noted last, unless it is one more name of another.
     var lastFile: Int { count }
 

@@ -1,8 +1,20 @@
 import Glibc
 import SystemPackage
 
+/// What a layer's members are put to, in their order.
+protocol LayerPlacer {
+    /// Places an entry; a file's content is read from `reader`.
+    func place(_ original: TreeEntry, contentFrom reader: TarReader) throws(LayerError)
+    /// Places a whiteout, or deletes what it names.
+    func whiteout(_ path: ContainerPath) throws(LayerError)
+    /// Marks a directory opaque.
+    func opaque(_ path: ContainerPath) throws(LayerError)
+    /// Does what could not be done before all else was there: what the layer says in all.
+    func finish() throws(LayerError) -> LayerIndex
+}
+
 /// Puts a layer's entries into a directory.
-final class LayerUnpacker {
+final class LayerUnpacker: LayerPlacer {
     private let options: ApplyOptions
     private let nodes: NodeMaker
     private var record: LayerRecord
@@ -119,6 +131,8 @@ final class LayerUnpacker {
         let spot = try spot(for: path)
         let entry = record.impliedDirectory(path)
         try wrapped { () throws(FileError) in try nodes.makeDirectory(spot, entry) }
+        // In the place of a whiteout, whose meaning must not be lost with it.
+        if record.isOpaque(path) { try markOpaque(path) }
     }
 
     // MARK: files
