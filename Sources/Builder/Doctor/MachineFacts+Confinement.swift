@@ -20,13 +20,14 @@ extension MachineFacts {
     }
 
     var landlockFinding: MachineFinding {
-        confinement.landlock > 0
+        // The first version refuses to link or rename from one directory to another, which layers do.
+        confinement.landlock > 1
             ? MachineFinding("Landlock", .ok, "version \(confinement.landlock)")
             : MachineFinding(
                 "Landlock",
                 .limited,
-                "the kernel has none: swbuild's own unpacking has one fence less",
-                remedy: "boot a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK and landlock among lsm="
+                "the kernel has none, or an early one: swbuild's own unpacking has one fence less",
+                remedy: "boot a kernel from 5.19 on with CONFIG_SECURITY_LANDLOCK and landlock among lsm="
             )
     }
 

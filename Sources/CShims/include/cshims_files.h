@@ -83,4 +83,9 @@ int cshims_mark_top_directory(int directory);
    it lives and ends, or a negated errno. */
 int cshims_mount_erofs(int file);
 
+/* Keeps the calling thread, for good, and all that it starts from changing any file system but beneath a directory, or at
+   all where that is negative: 0, or a negated errno where the kernel has no Landlock that can do it (Linux 5.19). What is
+   open already can be written to. */
+int cshims_fence_writes(int directory);
+
 #endif

@@ -80,7 +80,9 @@ public enum LayerReader {
         to directory: Directory,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        try apply(BlobSource(blob, limits: options.limits), to: directory, options: options)
+        try Fence.run(writingBeneath: directory, options) { (options) throws(LayerError) in
+            try apply(BlobSource(blob, limits: options.limits), to: directory, options: options)
+        }
     }
 
     /// Unpacks a layer while its blob is still coming.
@@ -90,7 +92,9 @@ public enum LayerReader {
         to directory: Directory,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        try apply(BlobSource(.growing(blob), limits: options.limits), to: directory, options: options)
+        try Fence.run(writingBeneath: directory, options) { (options) throws(LayerError) in
+            try apply(BlobSource(.growing(blob), limits: options.limits), to: directory, options: options)
+        }
     }
 
     private static func apply(
@@ -124,7 +128,9 @@ public enum LayerReader {
         to file: OwnedDescriptor,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        try image(BlobSource(blob, limits: options.limits), to: file, options: options)
+        try Fence.run(writingBeneath: nil, options) { (options) throws(LayerError) in
+            try image(BlobSource(blob, limits: options.limits), to: file, options: options)
+        }
     }
 
     /// Makes an image of a layer while its blob is still coming.
@@ -134,7 +140,9 @@ public enum LayerReader {
         to file: OwnedDescriptor,
         options: ApplyOptions
     ) throws(LayerError) -> ReadLayer {
-        try image(BlobSource(.growing(blob), limits: options.limits), to: file, options: options)
+        try Fence.run(writingBeneath: nil, options) { (options) throws(LayerError) in
+            try image(BlobSource(.growing(blob), limits: options.limits), to: file, options: options)
+        }
     }
 
     private static func image(

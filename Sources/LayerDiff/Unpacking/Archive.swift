@@ -45,9 +45,11 @@ public enum Archive {
         into scratch: Directory,
         limits: LayerLimits = LayerLimits()
     ) throws(LayerError) -> ExtractedArchive {
-        let reader = TarReader(try ArchiveSource(file))
-        var tree = ArchiveTree(scratch: scratch, limits: limits)
-        while let member = try reader.next() { try tree.add(member, contentFrom: reader) }
-        return tree.finish()
+        try Fence.run(writingBeneath: scratch) { () throws(LayerError) in
+            let reader = TarReader(try ArchiveSource(file))
+            var tree = ArchiveTree(scratch: scratch, limits: limits)
+            while let member = try reader.next() { try tree.add(member, contentFrom: reader) }
+            return tree.finish()
+        }
     }
 }
