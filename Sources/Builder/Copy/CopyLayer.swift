@@ -68,6 +68,7 @@ struct CopyLayer {
     /// Then nothing can be in the way, no link can lead elsewhere, and each entry has its place by its path alone.
     private mutating func entriesWhereNothingIs(_ items: ListedItems) throws -> LayerEntries? {
         let destination = try resolve(ContainerPath(step.destination))
+        impliedMode = impliedMode(for: .directory)
         try placeTop(items.top.entry, at: destination)
         let isNew = newDirectory.map { $0 == destination || $0.isAncestor(of: destination) } ?? false
         guard isNew || stack?.children(of: destination).isEmpty ?? true else { return nil }
