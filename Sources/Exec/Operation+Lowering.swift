@@ -89,6 +89,7 @@ extension Operation.Device {
         // S_IFBLK or S_IFCHR.
         lowered.mode = (isBlockDevice ? 0o060000 : 0o020000) | 0o666
         lowered.attributes = MountAttributes([.noSetUserID, .noExecution]).rawValue
+        if isOptional { lowered.flags = SWB_FLAG_OPTIONAL.rawValue }
         return lowered
     }
 }

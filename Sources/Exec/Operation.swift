@@ -44,6 +44,8 @@ extension Operation {
         var major: UInt64
         var minor: UInt64
         var isBlockDevice = false
+        /// Whether a step does without it: in a user namespace only what the machine has can be had.
+        var isOptional = false
 
         /// The number as the kernel takes it from mknod(2): `makedev` of small numbers.
         var number: UInt64 { major << 8 | minor }

@@ -101,13 +101,13 @@ extension SandboxPlan {
     /// character devices in user space, virtual machines, tunnels, and loop devices.
     static let privilegedDevices: [Operation.Device] =
         [
-            .init(name: "kmsg", major: 1, minor: 11),
-            .init(name: "cuse", major: 10, minor: 203),
-            .init(name: "fuse", major: 10, minor: 229),
-            .init(name: "kvm", major: 10, minor: 232),
-            .init(name: "net/tun", major: 10, minor: 200),
-            .init(name: "loop-control", major: 10, minor: 237),
-        ] + (0..<8).map { .init(name: "loop\($0)", major: 7, minor: $0, isBlockDevice: true) }
+            .init(name: "kmsg", major: 1, minor: 11, isOptional: true),
+            .init(name: "cuse", major: 10, minor: 203, isOptional: true),
+            .init(name: "fuse", major: 10, minor: 229, isOptional: true),
+            .init(name: "kvm", major: 10, minor: 232, isOptional: true),
+            .init(name: "net/tun", major: 10, minor: 200, isOptional: true),
+            .init(name: "loop-control", major: 10, minor: 237, isOptional: true),
+        ] + (0..<8).map { .init(name: "loop\($0)", major: 7, minor: $0, isBlockDevice: true, isOptional: true) }
 
     private static let deviceLinks: [(name: String, text: String)] = [
         ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),

@@ -11,10 +11,14 @@ public enum CacheArchiveError: Error, Sendable, Hashable, CustomStringConvertibl
     case none
     /// The archive holds something that is no part of a cache.
     case foreign(name: String, expected: String)
+    /// It cannot be read to its end.
+    case unreadable(path: String)
 
     /// One sentence: what is wrong, and what to do.
     public var description: String {
         switch self {
+        case .unreadable(let path):
+            "\(path) is no archive that 'swbuild cache export' made, or not all of one: bring it here once more"
         case .unknown(let id): "there is no cache mount with the id `\(id)`; 'swbuild du' lists those that are there"
         case .none: "there are no cache mounts to export"
         case .foreign(let name, let expected):
@@ -113,7 +117,14 @@ extension Store {
         let unpacked = try work.makeDirectory("import", mode: 0o700)
         let directory = try Directory(path: unpacked)
         let options = ApplyOptions(form: .flat, marksOwners: form.marksOwners)
-        _ = try input.withDescriptor { try LayerReader.apply($0, to: directory, options: options) }
+        do {
+            _ = try input.withDescriptor { try LayerReader.apply($0, to: directory, options: options) }
+        } catch let error as LayerError {
+            switch error.reason {
+            case .truncated, .corrupt: throw CacheArchiveError.unreadable(path: path)
+            default: throw error
+            }
+        }
         let keys = try directory.list(.root).map { try Self.checkedKey($0, in: directory) }
         let lock = try FileLock.wait(for: "\(root)/locks/use")
         defer { withExtendedLifetime(lock) {} }

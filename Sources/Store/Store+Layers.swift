@@ -51,7 +51,8 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try copyVerified(descriptor, to: layout, by: part)
+            try copy(descriptor, toNew: part)
+            try layout.place(part, as: descriptor)
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))
             throw error

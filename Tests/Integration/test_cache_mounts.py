@@ -147,7 +147,9 @@ class CacheMounts(Case):
                     self.assertEqual(list(self.mounts()), ["kept"])
                 self.assertEqual(list(outside.iterdir()), [])
         (self.directory / "junk").write_bytes(b"junk" * 1000)
-        self.assertEqual(self.run_swbuild("cache", "import", self.directory / "junk").status, 1)
+        junk = self.run_swbuild("cache", "import", self.directory / "junk")
+        self.assertEqual(junk.status, 1)
+        self.assertMentions(junk, str(self.directory / "junk"), "is no archive that 'swbuild cache export' made")
         self.assertEqual(self.run_swbuild("cache", "import", self.directory / "missing").status, 1)
         self.assertMentions(self.run_swbuild("cache", "export", "--id", "nobody", "-"), "nobody")
 

@@ -175,6 +175,13 @@ class DeviceTests(RootlessCase):
                 self.assertEqual(by_user.layout.tree, by_root.layout.tree)
                 self.assertEqual(by_user.digest, by_root.digest)
 
+    def test_insecure_steps_do_without_devices_that_the_machine_lacks(self):
+        text = "FROM busybox\nRUN --security=insecure test -c /dev/null && mount -t tmpfs none /tmp && test -w /proc/sys\n"
+        for flags in ([], ["--no-ids"]):
+            with self.subTest(flags=flags):
+                self.user_build(text, "--allow", "security.insecure", "--root", self.directory / f"state{len(flags)}",
+                                wrapper_flags=flags)
+
     def test_no_node_without_the_capability(self):
         self.user_build("FROM busybox\nRUN ! mknod /a c 1 3 && test ! -e /a\n", "--cap-drop", "MKNOD")
         self.user_build("FROM busybox\nUSER build\nRUN ! mknod /tmp/a c 1 3\n")

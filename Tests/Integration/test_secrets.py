@@ -16,6 +16,15 @@ READ = "FROM busybox\nRUN --mount=type=secret,id=x{} "
 
 
 class Secrets(Case):
+    def test_an_id_alone_is_a_variable_or_a_file(self):
+        text = ("FROM busybox\nRUN --mount=type=secret,id=SWBUILD_TOKEN md5sum < /run/secrets/SWBUILD_TOKEN > /sum\n")
+        (self.directory / "SWBUILD_TOKEN").write_text("of the file")
+        for env, value in (({"SWBUILD_TOKEN": "of the variable"}, b"of the variable"), ({}, b"of the file")):
+            arguments, output, _ = self.arguments(text, "--secret", "id=SWBUILD_TOKEN", "--no-cache")
+            done = self.run_swbuild(*arguments, env=env, cwd=self.directory)
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertEqual(Layout(output).text("/sum")[:32], hashlib.md5(value).hexdigest())
+
     def test_from_a_command(self):
         text = READ.format("") + "md5sum < /run/secrets/x > /sum\n"
         counter = self.directory / "count"
@@ -110,6 +119,12 @@ class Agents(Case):
     def test_the_socket_s_owner_and_mode(self):
         for options, expected in (("", "600 0 0 socket\n"), (",uid=1000,gid=7,mode=0660", "660 1000 7 socket\n")):
             self.assertEqual(self.stat(options, "--ssh", f"default={self.key}").layout.text("/tmp/s"), expected)
+
+    def test_several_agents_have_places_of_their_own(self):
+        built = self.build(
+            "FROM busybox\nRUN --mount=type=ssh --mount=type=ssh,id=other ls /run/buildkit > /names && "
+            "echo $SSH_AUTH_SOCK >> /names\n", "--ssh", f"default={self.key}", "--ssh", f"other={self.key}")
+        self.assertEqual(built.layout.text("/names"), "ssh_agent.0\nssh_agent.1\n/run/buildkit/ssh_agent.0\n")
 
     def agent(self) -> pathlib.Path:
         directory = pathlib.Path(tempfile.mkdtemp())

@@ -46,13 +46,21 @@ private struct MountFields {
         }
     }
 
-    mutating func takeNumber(_ name: String, radix: Int, default standard: UInt32) throws(Diagnostic) -> UInt32 {
-        guard let field = try take(name) else { return standard }
-        guard let number = UInt32(field.value, radix: radix), number != UInt32.max else {
-            let kind = radix == 8 ? "an octal number" : "a number"
-            throw Diagnostic("`\(field.value)` is no value of `\(name)`", at: field.range, notes: ["expected \(kind)"])
+    mutating func takeNumber(_ name: String) throws(Diagnostic) -> UInt32 {
+        guard let field = try take(name) else { return 0 }
+        guard let number = UInt32(field.value), number != UInt32.max else {
+            throw Diagnostic("`\(field.value)` is no value of `\(name)`", at: field.range, notes: ["expected a number"])
         }
         return number
+    }
+
+    mutating func takeMode(default standard: UInt32) throws(Diagnostic) -> UInt32 {
+        guard let field = try take("mode") else { return standard }
+        guard let mode = UInt32(field.value, radix: 8), mode <= 0o7777 else {
+            let notes = ["expected an octal number up to 7777"]
+            throw Diagnostic("`\(field.value)` is no value of `mode`", at: field.range, notes: notes)
+        }
+        return mode
     }
 
     /// The names of a mount's options, in all their forms.
@@ -99,7 +107,12 @@ private struct MountFields {
 }
 
 extension Planner {
-    mutating func planMount(_ mount: RunInstruction.Mount, in state: StageState) throws(Diagnostic) -> MountSpec {
+    /// Plans one mount of a step; `others` are those before it.
+    mutating func planMount(
+        _ mount: RunInstruction.Mount,
+        after others: [MountSpec],
+        in state: StageState
+    ) throws(Diagnostic) -> MountSpec {
         var fields = try MountFields(mount, scope: state.scope)
         let type = try fields.take("type")
         try fields.check(type: type?.value.lowercased() ?? "bind", at: type?.range ?? mount.range)
@@ -113,7 +126,10 @@ extension Planner {
             let size = try planSize(&fields)
             spec = MountSpec(target: try path(target?.value, fields, in: state), kind: .tmpfs(size: size))
         case "secret": spec = try planSecret(&fields, target: target?.value, in: state)
-        default: spec = try planSSH(&fields, target: target?.value, in: state)
+        default:
+            let number = others.count { if case .ssh = $0.kind { true } else { false } }
+            let target = target?.value ?? "/run/buildkit/ssh_agent.\(number)"
+            spec = try planSSH(&fields, target: target, in: state)
         }
         try takeAccess(&fields, of: spec)
         guard spec.target != "/" else {
@@ -203,9 +219,9 @@ extension Planner {
             // A cache begins as an empty directory anyhow.
             source: from?.raw == "scratch" ? .none : try mountSource(from, in: state),
             path: try fields.take("source", "src")?.value ?? "/",
-            mode: try fields.takeNumber("mode", radix: 8, default: 0o755),
-            uid: try fields.takeNumber("uid", radix: 10, default: 0),
-            gid: try fields.takeNumber("gid", radix: 10, default: 0),
+            mode: try fields.takeMode(default: 0o755),
+            uid: try fields.takeNumber("uid"),
+            gid: try fields.takeNumber("gid"),
             readOnly: try takeWritable(&fields).map { !$0 } ?? false
         )
         return MountSpec(target: path, kind: .cache(cache))
@@ -216,7 +232,8 @@ extension Planner {
         guard let size = ByteSize.parse(field.value) else {
             throw Diagnostic("`\(field.value)` is no size", at: field.range, notes: ["expected 64m or 1g, say"])
         }
-        return size
+        // To the kernel 0 is no limit at all, not even the usual one of half the memory.
+        return size == 0 ? nil : size
     }
 
     private func planSecret(
@@ -236,9 +253,9 @@ extension Planner {
             required: try fields.takeFlag("required") ?? false,
             environment: environment,
             isFile: environment == nil || target != nil,
-            mode: try fields.takeNumber("mode", radix: 8, default: 0o400),
-            uid: try fields.takeNumber("uid", radix: 10, default: 0),
-            gid: try fields.takeNumber("gid", radix: 10, default: 0)
+            mode: try fields.takeMode(default: 0o400),
+            uid: try fields.takeNumber("uid"),
+            gid: try fields.takeNumber("gid")
         )
         let path = containerPath(target ?? "/run/secrets/\(id)", in: state.workingDirectory)
         return MountSpec(target: path, kind: .secret(secret))
@@ -246,17 +263,17 @@ extension Planner {
 
     private func planSSH(
         _ fields: inout MountFields,
-        target: String?,
+        target: String,
         in state: StageState
     ) throws(Diagnostic) -> MountSpec {
         let kind = MountSpec.Kind.ssh(
             id: try fields.take("id")?.value ?? "default",
             required: try fields.takeFlag("required") ?? false,
-            mode: try fields.takeNumber("mode", radix: 8, default: 0o600),
-            uid: try fields.takeNumber("uid", radix: 10, default: 0),
-            gid: try fields.takeNumber("gid", radix: 10, default: 0)
+            mode: try fields.takeMode(default: 0o600),
+            uid: try fields.takeNumber("uid"),
+            gid: try fields.takeNumber("gid")
         )
-        let path = containerPath(target ?? "/run/buildkit/ssh_agent.0", in: state.workingDirectory)
+        let path = containerPath(target, in: state.workingDirectory)
         return MountSpec(target: path, kind: kind)
     }
 }

@@ -16,7 +16,7 @@ extension Planner {
             scriptFile = script
         }
         var mounts: [MountSpec] = []
-        for mount in run.mounts { mounts.append(try planMount(mount, in: state)) }
+        for mount in run.mounts { mounts.append(try planMount(mount, after: mounts, in: state)) }
         let step = RunStep(
             base: state.node,
             arguments: arguments,

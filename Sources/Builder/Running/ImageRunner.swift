@@ -58,6 +58,7 @@ public struct ImageRunner: Sendable {
             let work = try store.makeWorkDirectory()
             let networks = StepNetworks(steps: 1, helpers: NetworkHelper.installed(), cancellation: cancellation)
             var plan = try plan(options, surroundings, networks, work: work)
+            let owners = try standIn(for: &plan)
             let network = try StepNetwork(surroundings.network, for: plan, networks)
             plan.network = network.network
             let outcome = try withExtendedLifetime(network) {
@@ -65,12 +66,31 @@ public struct ImageRunner: Sendable {
                     below: cgroups,
                     attachedTo: caller,
                     cancellation: cancellation,
-                    supervision: try CallFilters().supervision(by: network.supervisors)
+                    supervision: try CallFilters().supervision(by: network.supervisors + [owners].compactMap { $0 })
                 )
             }
             let notes = LimitNotes(limits: surroundings.sandbox.limits, outcome: outcome, subject: "the container")
-            return Outcome(status: outcome.status, notes: notes.all)
+            // There are no secrets that could be swapped out.
+            let weaker = CompromiseNotes().sentences(for: outcome.compromises.subtracting(.swap))
+            return Outcome(status: outcome.status, notes: weaker + notes.all)
         }
+    }
+
+    /// As in a build: where one id alone is mapped the process is root to the kernel, and the user it would be to itself.
+    private func standIn(for plan: inout SandboxPlan) throws -> OwnershipSupervisor? {
+        let credentials = plan.credentials
+        if store.form.marksOwners {
+            plan.credentials = .root
+        } else if let ids = privilege.idMaps {
+            try credentials.check(ids)
+        }
+        let layers = SupervisedLayers(
+            store: store,
+            chain: image.config.diffIDs,
+            devices: DeviceLayers(),
+            links: OwnedLinks()
+        )
+        return try OwnershipSupervisor.standIn(for: plan, as: credentials, on: layers)
     }
 
     private func plan(
@@ -100,7 +120,8 @@ public struct ImageRunner: Sendable {
         }
         let upper = try work.makeDirectory("upper")
         if let root = stack.lookup(.root)?.entry {
-            guard chown(upper, root.uid, root.gid) == 0, chmod(upper, mode_t(root.mode)) == 0 else {
+            try OwnerMark.set(.init(uid: root.uid, gid: root.gid), at: upper, form: store.form)
+            guard chmod(upper, mode_t(root.mode)) == 0 else {
                 throw HostFileError("set the attributes of", upper, code: errno)
             }
         }

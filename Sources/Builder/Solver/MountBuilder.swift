@@ -86,7 +86,9 @@ struct MountBuilder {
             // Read-only: one may speak with the agent all the same, but not change its socket's owner or mode.
             let kind = SandboxPlan.Mount.Kind.bind(source: relay.path, relative: "", readOnly: true, recursive: false)
             place(kind, at: mount.target, isDirectory: false)
-            environment.append(("SSH_AUTH_SOCK", mount.target))
+            // Of several agents, the first is the one that programs find by themselves.
+            let variable = "SSH_AUTH_SOCK"
+            if !environment.contains(where: { $0.name == variable }) { environment.append((variable, mount.target)) }
         }
     }
 

@@ -134,6 +134,7 @@ extension StepRunner {
         plan.availableIDs = environment.privilege.idMaps
         plan.seccompDirectory = store.seccompDirectory
         // Nobody else is there to be: the supervisor says otherwise.
+        let credentials = plan.credentials
         if store.form.marksOwners { plan.credentials = .root }
         environment.sandbox.apply(to: &plan, isInsecure: step.isInsecure, filter: environment.filter)
         // What is prepared before the step is known can neither be in its cgroups nor be another program's.
@@ -152,7 +153,13 @@ extension StepRunner {
         if runtime == nil { try environment.filters.resolve(&plan) }
         let diagnosis = CommandDiagnosis(runner: self, step: step, stack: stack, upper: upper)
         environment.trace.end(.setUp, step: id.index, since: setUp)
-        let supervisor = try ownershipSupervisor(user, on: base.chain, plan)
+        let layers = SupervisedLayers(
+            store: store,
+            chain: base.chain,
+            devices: environment.deviceLayers,
+            links: environment.ownedLinks
+        )
+        let supervisor = try OwnershipSupervisor.standIn(for: plan, as: credentials, on: layers)
         // Locks and agents of the mounts are held until the step has ended.
         let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime)
         let usage = try withExtendedLifetime(mounts) { try run(plan, helpers, diagnosis) }

@@ -95,6 +95,7 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
+        environment.ahead.stop()
         let document = key.fields.document()
         let fields = StepFields.encoded(document)
         let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)

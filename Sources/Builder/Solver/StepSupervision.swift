@@ -60,25 +60,35 @@ final class OwnedLinks: Sendable {
     }
 }
 
-extension StepRunner {
-    /// What stands for the kernel where that refuses a step in a user namespace what it allows to root.
-    func ownershipSupervisor(
-        _ user: UserDatabase.Identity,
-        on chain: [DiffID],
-        _ plan: SandboxPlan
+/// The layers that a step or a container stands on, as far as its supervisor has to know them.
+struct SupervisedLayers {
+    let store: Store
+    let chain: [DiffID]
+    let devices: DeviceLayers
+    let links: OwnedLinks
+}
+
+extension OwnershipSupervisor {
+    /// What stands for the kernel where that refuses a process in a user namespace what it allows to root.
+    ///
+    /// `credentials` are those that the process would have; the plan's may be others.
+    static func standIn(
+        for plan: SandboxPlan,
+        as credentials: Credentials,
+        on layers: SupervisedLayers
     ) throws -> OwnershipSupervisor? {
+        let store = layers.store
         guard store.form.devices == .placeholders else { return nil }
-        let groups = ([user.gid] + user.supplementaryGroups).uniqued()
         var scope = OwnershipSupervisor.Scope(
             marksOwners: store.form.marksOwners,
             makesDevices: plan.capabilities.contains(.mknod),
-            showsDevices: try chain.contains { try environment.deviceLayers.hasDevices($0, in: store) },
-            credentials: Credentials(uid: user.uid, gid: user.gid, supplementaryGroups: groups)
+            showsDevices: try layers.chain.contains { try layers.devices.hasDevices($0, in: store) },
+            credentials: credentials
         )
         scope.noNewPrivileges = plan.noNewPrivileges
         scope.upperDirectory = plan.root.upperDirectory
         if scope.marksOwners {
-            scope.linkOwners = try environment.ownedLinks.owners(chain, in: plan.root.lowerDirectories, store)
+            scope.linkOwners = try layers.links.owners(layers.chain, in: plan.root.lowerDirectories, store)
         }
         return OwnershipSupervisor(scope, marks: .ofLayers)
     }

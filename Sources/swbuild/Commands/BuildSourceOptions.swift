@@ -78,7 +78,9 @@ struct BuildSourceOptions: ParsableArguments {
             }
         }
         request.namedContexts = try buildContext.map { try NamedContext(parsing: $0, in: directory) }
-        request.secrets = try secret.map { try Secret(parsing: $0, in: directory) }
+        request.secrets = try secret.map { text in
+            try Secret(parsing: text, in: directory) { Console.environment($0) != nil }
+        }
         for agent in ssh {
             try request.addAgent(agent, own: Console.environment("SSH_AUTH_SOCK"), in: directory)
         }

@@ -24,6 +24,7 @@ import Testing
             ("TYPE=bind,Target=/$V/../m", "/m", .bind(source: .context(0), path: "/", writable: false)),
             ("type=tmpfs,target=/m", "/m", .tmpfs(size: nil)),
             ("type=tmpfs,target=/m,size=64m", "/m", .tmpfs(size: 64 << 20)),
+            ("type=tmpfs,target=/m,size=0", "/m", .tmpfs(size: nil)),
             (
                 "type=ssh", "/run/buildkit/ssh_agent.0",
                 .ssh(id: "default", required: false, mode: 0o600, uid: 0, gid: 0)
@@ -82,6 +83,7 @@ import Testing
         ("target=/", "cannot be the root directory"), ("type=cache,target=/w/..", "cannot be the root directory"),
         ("type=cache,target=/m,sharing=none", "`none` is no way to share a cache"),
         ("type=cache,target=/m,mode=9", "`9` is no value of `mode`"),
+        ("type=secret,id=k,mode=10000", "`10000` is no value of `mode`"),
         ("type=cache,target=/m,uid=x", "no value of `uid`"),
         ("type=cache,target=/m,uid=-1", "no value of `uid`"), ("type=tmpfs,target=/m,size=big", "`big` is no size"),
         ("type=bind,target=/m,size=1", "has no option `size`"), ("target=/m,nonsense=1", "has no option `nonsense`"),

@@ -61,6 +61,16 @@ import Testing
         #expect(try Secret(parsing: text, in: "/work") == Secret(id: id, source: source))
     }
 
+    @Test func anIdAloneIsTheVariableOfThatName() throws {
+        func source(_ text: String) throws -> Secret.Source {
+            try Secret(parsing: text, in: "/work") { $0 == "TOKEN" }.source
+        }
+        #expect(try source("id=TOKEN") == .environment("TOKEN"))
+        #expect(try source("id=OTHER") == .file("/work/OTHER"))
+        #expect(try source("id=TOKEN,type=file") == .file("/work/TOKEN"))
+        #expect(try source("id=TOKEN,src=f") == .file("/work/f"))
+    }
+
     @Test(arguments: [
         "", "a", "id=", "src=f", "id=a,src=f,env=V", "id=a,type=other", "id=a,mode=0400", "id=a,type=file,env=V",
         "id=a,env=", "id=a,src=", "id=a,src", "id=a,cmd=", "id=a,cmd='x", "id=a,cmd=x\\", "id=a,type=command",

@@ -1,9 +1,14 @@
 extension Secret {
     /// Parses `id=ID[,src=FILE|,env=NAME|,cmd=COMMAND][,type=file|env|command]`.
     ///
-    /// `cmd` is the last field, and takes all that is left with its commas.
+    /// `cmd` is the last field, and takes all that is left with its commas. An id alone is the variable of that name
+    /// where there is one, else the file.
     /// - Throws: ``MalformedOption``.
-    public init(parsing text: String, in directory: String) throws(MalformedOption) {
+    public init(
+        parsing text: String,
+        in directory: String,
+        hasVariable: (String) -> Bool = { _ in false }
+    ) throws(MalformedOption) {
         let (head, command) = Self.takeCommand(text)
         func failure(_ expected: String) -> MalformedOption {
             // A command may have a password among its arguments.
@@ -34,6 +39,7 @@ extension Secret {
         case (nil, nil, let variable?), ("env", nil, let variable?): source = .environment(variable)
         case ("env", let variable?, nil): source = .environment(variable)
         case ("env", nil, nil): source = .environment(id)
+        case (nil, nil, nil) where hasVariable(id): source = .environment(id)
         case (nil, nil, nil), ("file", nil, nil): source = .file(absolute(id, in: directory))
         default: throw failure("one of src=FILE, env=NAME and cmd=COMMAND")
         }

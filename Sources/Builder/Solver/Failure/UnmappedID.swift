@@ -12,13 +12,20 @@ struct UnmappedID: Error, CustomStringConvertible {
 
     var description: String {
         let name = kind == .user ? "user" : "group"
-        return "the \(name) id \(id) does not exist in the user namespace that this build has: lend the user who calls "
-            + "swbuild a larger range in /etc/\(kind.rawValue) (inside, ids count from 1), or build as root"
+        return "the \(name) id \(id) does not exist in the user namespace of this swbuild: lend the user who calls "
+            + "swbuild a larger range in /etc/\(kind.rawValue) (inside, ids count from 1), or run it as root"
     }
 }
 
 extension UserDatabase.Identity {
     /// Sees to it that a step can take on these ids.
+    func check(_ ids: IDMaps) throws {
+        try Credentials(uid: uid, gid: gid, supplementaryGroups: supplementaryGroups).check(ids)
+    }
+}
+
+extension Credentials {
+    /// Sees to it that a process can take on these ids.
     func check(_ ids: IDMaps) throws {
         guard ids.users.contains(uid) else { throw UnmappedID(kind: .user, id: uid) }
         for group in [gid] + supplementaryGroups where !ids.groups.contains(group) {
