@@ -106,8 +106,9 @@ extension Store {
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
-        let bytes = index.encoded()
-        try HostFile.write(bytes + Digest(of: bytes).hex.utf8, to: indexPath(diffID))
+        var bytes = index.encoded()
+        bytes.append(contentsOf: Digest(of: bytes).hex.utf8)
+        try HostFile.write(bytes, to: indexPath(diffID))
         indexes.withLock { $0[diffID] = index }
     }
 

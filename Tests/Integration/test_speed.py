@@ -59,6 +59,13 @@ class SystemCalls(Case):
         for name in ("openat", "openat2", "read", "pread64", "close"):
             self.assertLess(counts.get(name, 0), 300, counts)
 
+    def test_files_that_the_ignore_file_drops_are_not_asked_about(self):
+        for number in range(2000):
+            self.files({f"d{number % 20}/file{number}.o": ""})
+        self.files({".dockerignore": "**/*.o\n", "d0/kept": ""})
+        counts = self.counts("FROM busybox\nCOPY . /files\n")
+        self.assertLess(counts["statx"], 300, counts)
+
     def settle(self):
         """Waits until the context's files count as unchanged for long enough to be remembered."""
         last = max(path.stat().st_ctime for path in self.context.rglob("*"))

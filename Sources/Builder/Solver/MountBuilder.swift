@@ -155,7 +155,7 @@ struct MountBuilder {
         var isForeign = context.isFiltered
         guard !isForeign else { return true }
         try context.walk(start) { node in
-            if let status = node.status, status.uid != 0 || status.gid != 0 { isForeign = true }
+            if node.isForeign { isForeign = true }
         }
         return isForeign
     }

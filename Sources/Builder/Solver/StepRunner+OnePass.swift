@@ -53,7 +53,9 @@ extension StepRunner {
         var unknown: Int64 = 0
         for group in selection.groups {
             files += group.items.count
-            for item in group.items {
+            if case .listed(let items) = group.items.storage { unknown += items.unknownBytes(Self.fewestBytes) }
+            guard case .list(let items) = group.items.storage else { continue }
+            for item in items {
                 guard case .file(let size) = item.node.entry.kind else { continue }
                 if selection.trees[item.tree].knownDigest(item.node) == nil { unknown += size }
             }
@@ -62,7 +64,7 @@ extension StepRunner {
     }
 
     /// The digests by the files' paths in the context.
-    private static func digests(_ contents: ContentDigests, of entries: [LayerEntry]) -> [ContainerPath: Digest] {
+    private static func digests(_ contents: ContentDigests, of entries: LayerEntries) -> [ContainerPath: Digest] {
         var result: [ContainerPath: Digest] = [:]
         for (number, entry) in entries.enumerated() {
             guard case .file(_, let path, _) = entry.content, let digest = contents[number] else { continue }
