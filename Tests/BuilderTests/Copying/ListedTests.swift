@@ -60,7 +60,10 @@ import Testing
     @Test(arguments: destinations, [nil, "*\n!b/c/d/f3", "a\n!a/b/f2"])
     func theLayerIsThatOfAList(destination: String, ignored: String?) throws {
         let context = try scratch.context(ignoring: ignored)
-        for (mode, isLink) in [(nil, false), ("u=rwX,go=", false), ("640", true)] {
+        let flags: [(mode: String?, isLink: Bool)] = [
+            (nil, false), ("750", false), ("u=rwX,go=", false), ("640", true),
+        ]
+        for (mode, isLink) in flags {
             var step = CopyStep.plain(["."], to: destination)
             step.mode = mode
             step.link = isLink
