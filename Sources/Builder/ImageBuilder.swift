@@ -257,7 +257,7 @@ extension IgnoreFile {
     static func find(beside buildFile: String?, in directory: String) throws -> IgnoreFile? {
         for suffix in [".containerignore", ".dockerignore"] {
             guard let name = buildFile.map({ $0 + suffix }), HostFile.exists(name) else { continue }
-            return IgnoreFile(name: name, bytes: try HostFile.read(name, limit: 16 << 20))
+            return IgnoreFile(name: name, bytes: try HostFile.readRegular(name, limit: 16 << 20))
         }
         return try find(in: directory)
     }

@@ -34,6 +34,21 @@ public enum HostFile {
         return try read(descriptor: descriptor, named: path, limit: limit)
     }
 
+    /// The content of a regular file of at most `limit` bytes, for names that somebody else has chosen.
+    ///
+    /// A pipe that nobody writes to would be waited for without end, and a terminal be read from.
+    /// - Throws: ``HostFileError``; `EINVAL` where it is anything else.
+    public static func readRegular(_ path: String, limit: Int) throws(HostFileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+            throw HostFileError("read as a regular file", path, code: EINVAL)
+        }
+        return try read(descriptor: descriptor, named: path, limit: limit)
+    }
+
     /// What is left to read from an open descriptor, at most `limit` bytes.
     /// - Throws: ``HostFileError``; `EFBIG` where there is more.
     public static func read(descriptor: CInt, named name: String, limit: Int) throws(HostFileError) -> [UInt8] {
