@@ -24,6 +24,7 @@ class Call:
 
 class Builder:
     name = ""
+    only_on_request = False  # whether it has to be named by --builder
 
     def version(self) -> str:
         raise NotImplementedError
@@ -139,6 +140,7 @@ class Docker(Builder):
     """The BuildKit in a Docker daemon that is running already. Its result is what `docker save` writes: layers that are
     not compressed, so it has less to do than the others. CPU time and memory are those of the client alone."""
     name = "docker"
+    only_on_request = True  # its daemon's whole build cache is emptied before each run
 
     def __init__(self):
         # The one beside the daemon: a client of another version may want a plugin for BuildKit.

@@ -159,7 +159,7 @@ def main() -> int:
         call = builders.Call(trial / "Buildfile", input.context, input.base, trial / "state", trial / "layout",
                              trial / "log")
         wanted = [builder for builder in builders.candidates(options.swbuild)
-                  if not options.builder or builder.name in options.builder]
+                  if builder.name in options.builder or not options.builder and not builder.only_on_request]
         used, reasons = builders.usable(wanted, call)
         lines = facts(options, used, reasons)
         print("\n".join(lines) + "\n", flush=True)

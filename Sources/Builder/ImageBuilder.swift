@@ -79,7 +79,7 @@ public struct ImageBuilder: Sendable {
             origin: request.contextOrigin,
             sources: sources
         )
-        let ahead = BlobsAhead(request, knownFiles: hashes?.knownCount ?? 0, store: store, work: work, trace: trace)
+        let ahead = BlobsAhead()
         let environment = StepEnvironment(
             store: store,
             work: work,
@@ -108,7 +108,7 @@ public struct ImageBuilder: Sendable {
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
-        return try await ahead.ending {
+        return try await ahead.during(request, knownFiles: hashes?.knownCount ?? 0, (store, work, trace)) {
             defer { hashes?.save() }
             let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
             guard !cancellation.isCancelled else { throw BuildError.cancelled }

@@ -142,7 +142,8 @@ static int bind_instead(struct swb_setup *setup, const struct swb_operation *ope
 static int overlay_mount(struct swb_setup *setup, const struct swb_operation *operation) {
     int mount = swb_overlay(setup, operation);
     // The kernel takes not every file system as a layer, and in a user namespace none with other mounts beneath.
-    if (mount == -EINVAL && (operation->flags & SWB_FLAG_OR_BIND) != 0) return bind_instead(setup, operation);
+    // Two layers may not lie in one another: the empty one is in the state directory, which may be in the context.
+    if ((mount == -EINVAL || mount == -ELOOP) && (operation->flags & SWB_FLAG_OR_BIND) != 0) return bind_instead(setup, operation);
     if (mount < 0) return -mount;
     if (operation->relative == NULL) return swb_attach(setup, operation, mount);
 

@@ -43,7 +43,10 @@ public enum HostFile {
         guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
         defer { close(descriptor) }
         var information = stat()
-        guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+        guard fstat(descriptor, &information) == 0 else { throw HostFileError("look at", path, code: errno) }
+        // A link to /dev/null is a way to say that there is nothing in it.
+        let isNull = information.st_mode & S_IFMT == S_IFCHR && information.st_rdev == 0x103
+        guard information.st_mode & S_IFMT == S_IFREG || isNull else {
             throw HostFileError("read as a regular file", path, code: EINVAL)
         }
         return try read(descriptor: descriptor, named: path, limit: limit)

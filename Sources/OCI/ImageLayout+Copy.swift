@@ -82,8 +82,6 @@ extension ImageLayout {
     ) throws -> Bool {
         var information = stat()
         guard fstat(input, &information) == 0, information.st_size == count else { return false }
-        // Room that is there already makes the copy a fifth faster; where there is none, the copy will tell.
-        if count > Self.stride { _ = posix_fallocate(output, 0, off_t(count)) }
         var done: Int64 = 0
         while done < count {
             guard isWanted() else { throw UnwantedCopy() }

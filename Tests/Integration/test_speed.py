@@ -66,17 +66,6 @@ class SystemCalls(Case):
         counts = self.counts("FROM busybox\nCOPY . /files\n")
         self.assertLess(counts["statx"], 300, counts)
 
-    def settle(self):
-        """Waits until the context's files count as unchanged for long enough to be remembered."""
-        last = max(path.stat().st_ctime for path in self.context.rglob("*"))
-        self.wait_for(lambda: self.now() > last + 3)
-
-    def now(self) -> float:
-        """The clock of the file system's times."""
-        mark = self.directory / "mark"
-        mark.write_text("")
-        return mark.stat().st_mtime
-
     def test_a_step_costs_a_bounded_number_of_calls(self):
         self.build(self.steps(1))
         few, many = self.counts(self.steps(4)), self.counts(self.steps(14))

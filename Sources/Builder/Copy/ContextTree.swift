@@ -113,10 +113,12 @@ final class ContextTree: SourceTree, Sendable {
             guard status.kind == .file || status.kind == .directory else {
                 if let node = try node(path.child(name.bytes), status, isImplicit: isImplicit) {
                     listing.add(name.bytes, status, CompactListing.Extra(node.entry.kind))
+                    try listing.checkSize()
                 }
                 return
             }
             listing.add(name.bytes, status, isImplicit: isImplicit)
+            try listing.checkSize()
         }
         listing.finish()
         return listing

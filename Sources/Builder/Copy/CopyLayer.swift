@@ -181,7 +181,7 @@ struct CopyLayer {
         // Where each directory of the source went: a link to a directory leads its contents elsewhere.
         var places: [ContainerPath: ContainerPath] = [.root: destination]
         var last: (source: ContainerPath, place: ContainerPath)?
-        for item in group.items {
+        for item in group.items.inWalkOrder {
             guard let parent = item.relative.parent else {
                 try placeTop(item.node.entry, at: destination)
                 continue

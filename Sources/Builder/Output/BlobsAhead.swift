@@ -1,4 +1,5 @@
 import Glibc
+import LayerDiff
 import OCI
 import Store
 import Synchronization
@@ -11,6 +12,8 @@ import Synchronization
 final class BlobsAhead: Sendable {
     /// Smaller blobs are copied faster than they are waited for.
     private static let smallest: Int64 = 4 << 20
+
+    typealias Parts = (store: Store, work: WorkDirectory, trace: Trace)
 
     private enum Wanted {
         case all
@@ -25,14 +28,15 @@ final class BlobsAhead: Sendable {
 
     /// Begins to copy where `request` has a layout as output, and as many files to look at as earlier builds saw take
     /// their time.
-    init(_ request: BuildRequest, knownFiles: Int, store: Store, work: WorkDirectory, trace: Trace) {
+    private func begin(_ request: BuildRequest, knownFiles: Int, _ parts: Parts) {
+        let store = parts.store
         let layouts = request.outputs.filter { $0.kind == .oci(tar: false) }.map(\.destination)
         guard let layout = layouts.first, let tag = request.tags.first, knownFiles >= Self.fewestFiles else { return }
         let task = Task {
             let files: [Digest: String]? = try? await onThread { [self] in
-                guard Self.isSameFileSystem(layout, store.root) else { return [:] }
+                guard Self.canMove(from: store.root, to: "\(layout)/blobs/sha256") else { return [:] }
                 let image = try store.images.resolve(tag: tag.tagged.familiar, digest: nil, platform: request.platform)
-                return copy(image.manifest.layers, missingIn: layout, store, work, trace)
+                return copy(image.manifest.layers, missingIn: layout, parts)
             }
             return files ?? [:]
         }
@@ -49,8 +53,14 @@ final class BlobsAhead: Sendable {
         return await task.value
     }
 
-    /// What `body` gives, after which nothing is being copied any more.
-    func ending<Value>(_ body: () async throws -> Value) async throws -> Value {
+    /// What `body` gives, while it is copied; afterwards nothing is.
+    func during<Value>(
+        _ request: BuildRequest,
+        knownFiles: Int,
+        _ parts: Parts,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        begin(request, knownFiles: knownFiles, parts)
         do {
             let value = try await body()
             stop()
@@ -59,6 +69,8 @@ final class BlobsAhead: Sendable {
         } catch {
             stop()
             _ = await files(for: [])
+            // All steps have ended. The error may be told, and the program be over, before their threads let go of it.
+            parts.work.remove()
             throw error
         }
     }
@@ -66,10 +78,9 @@ final class BlobsAhead: Sendable {
     private func copy(
         _ layers: [Descriptor],
         missingIn layout: String,
-        _ store: Store,
-        _ work: WorkDirectory,
-        _ trace: Trace
+        _ parts: Parts
     ) -> [Digest: String] {
+        let (store, work, trace) = parts
         let missing = try? ImageLayout(opening: layout)
         var files: [Digest: String] = [:]
         for layer in layers where layer.size >= Self.smallest && missing?.hasBlob(layer) != true {
@@ -94,16 +105,20 @@ final class BlobsAhead: Sendable {
         }
     }
 
-    /// Whether a file of the store can be moved to a place, which need not be there yet.
-    private static func isSameFileSystem(_ place: String, _ root: String) -> Bool {
-        var one = stat()
-        var other = stat()
-        var place = place
-        while stat(place, &one) != 0 {
-            guard let slash = place.lastIndex(of: "/") else { return stat(".", &one) == 0 && sameDevice() }
-            place = slash == place.startIndex ? "/" : String(place[..<slash])
+    /// Whether a file that was made in the store may be moved to a directory, which need not be there yet: it is on the
+    /// same file system, and gives new files neither its group nor an access list.
+    private static func canMove(from root: String, to directory: String) -> Bool {
+        var target = stat()
+        var source = stat()
+        var place = directory
+        while stat(place, &target) != 0 {
+            guard place != ".", place != "/" else { return false }
+            let slash = place.lastIndex(of: "/")
+            place = slash.map { $0 == place.startIndex ? "/" : String(place[..<$0]) } ?? "."
         }
-        func sameDevice() -> Bool { stat(root, &other) == 0 && one.st_dev == other.st_dev }
-        return sameDevice()
+        guard stat(root, &source) == 0, source.st_dev == target.st_dev, target.st_mode & S_ISGID == 0,
+            let attributes = try? Directory(path: place).extendedAttributes(.root)
+        else { return false }
+        return !attributes.contains { $0.name.elementsEqual("system.posix_acl_default".utf8) }
     }
 }

@@ -32,7 +32,7 @@ final class CompromiseNotes: Sendable {
             .openContext,
             """
             sockets and pipes of the context lead to programs of the machine where it is mounted: its file system, or \
-            another one mounted in it, cannot be a layer
+            another one mounted in it, cannot be a layer, or the state directory lies in it
             """
         ),
     ]

@@ -35,7 +35,8 @@ import Testing
     @Test(arguments: ["ENV b$n=$a", "LABEL l$n=$a", "ARG b$n=$a", "VOLUME $a", "EXPOSE $a", "COPY $a /x/"])
     func wordsOfOneInstructionThatAddUpAreRefused(_ form: String) throws {
         let words = form.split(separator: " ")
-        let many = (0..<40).map { String(words[1]).replacing("$n", with: "\($0)") } + words.dropFirst(2).map(String.init)
+        let numbered = (0..<40).map { String(words[1]).replacing("$n", with: "\($0)") }
+        let many = numbered + words.dropFirst(2).map(String.init)
         #expect(
             try refusal("FROM scratch\n" + Self.large + "\(words[0]) \(many.joined(separator: " "))\n")
                 == "with the values of this instruction, the image's configuration grows beyond 4 MiB"

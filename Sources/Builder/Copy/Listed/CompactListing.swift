@@ -1,5 +1,6 @@
 import Glibc
 import LayerDiff
+import SystemPackage
 
 /// What a directory of the host holds, in one piece of memory: some sixty bytes for each name.
 ///
@@ -48,6 +49,12 @@ struct CompactListing: DirectoryListing {
         withUnsafeBytes(of: record) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: name)
         if let extra { bytes.append(contentsOf: extra.bytes) }
+    }
+
+    /// Records are counted in 32 bits.
+    func checkSize() throws(FileError) {
+        guard bytes.count > Int(UInt32.max) - (1 << 17) else { return }
+        throw FileError(operation: "list", path: directory.description, errno: .fileTooLarge)
     }
 
     /// Nothing more is added.

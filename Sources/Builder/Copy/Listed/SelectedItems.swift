@@ -25,6 +25,24 @@ struct SelectedItems: RandomAccessCollection, ExpressibleByArrayLiteral {
         }
     }
 
+    /// The items as a walk meets them, which goes into each directory before it goes on to the next name.
+    ///
+    /// It matters where links at the destination bring two directories together: of two files of one name, the later.
+    var inWalkOrder: SelectedItems {
+        guard case .listed(let items) = storage else { return self }
+        let list = (0..<items.count).map { items[$0] }
+        let isInOrder = zip(list, list.dropFirst()).allSatisfy { Self.precedes($0.relative, $1.relative) }
+        return SelectedItems(isInOrder ? list : list.sorted { Self.precedes($0.relative, $1.relative) })
+    }
+
+    /// By the names on the way: a slash comes before any other byte.
+    private static func precedes(_ left: ContainerPath, _ right: ContainerPath) -> Bool {
+        let slash = UInt8(ascii: "/")
+        return left.bytes.lexicographicallyPrecedes(right.bytes) { left, right in
+            (left == slash ? 0 : left) < (right == slash ? 0 : right)
+        }
+    }
+
     subscript(number: Int) -> Selection.Item {
         switch storage {
         case .list(let items): items[number]
@@ -64,7 +82,8 @@ struct ListedItems: Sendable {
         var sum: Int64 = 0
         for number in 0..<files.count where sum < enough {
             let record = files.record(number)
-            if let size = record.fileSize, size > 0, tree.knownDigest(record.key) == nil { sum += size }
+            // Up to here it is less than enough, and a size may be anything.
+            if let size = record.fileSize, size > 0, tree.knownDigest(record.key) == nil { sum += min(size, enough) }
         }
         return sum
     }
