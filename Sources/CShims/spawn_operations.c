@@ -143,7 +143,8 @@ static int overlay_mount(struct swb_setup *setup, const struct swb_operation *op
     int mount = swb_overlay(setup, operation);
     // The kernel takes not every file system as a layer, and in a user namespace none with other mounts beneath.
     // Two layers may not lie in one another: the empty one is in the state directory, which may be in the context.
-    if ((mount == -EINVAL || mount == -ELOOP) && (operation->flags & SWB_FLAG_OR_BIND) != 0) return bind_instead(setup, operation);
+    bool is_no_layer = mount == -EINVAL || mount == -ELOOP;
+    if (is_no_layer && (operation->flags & SWB_FLAG_OR_BIND) != 0) return bind_instead(setup, operation);
     if (mount < 0) return -mount;
     if (operation->relative == NULL) return swb_attach(setup, operation, mount);
 

@@ -16,8 +16,16 @@ public struct HostFileError: Error, Sendable, Hashable, CustomStringConvertible 
         self.code = code
     }
 
+    /// The operation of ``HostFile/readRegular(_:limit:)`` on what is no file, which no error number says.
+    static let readingRegular = "read as a regular file"
+
     /// One sentence: what could not be done, and why.
-    public var description: String { "cannot \(operation) \(path): \(String(cString: strerror(code)))" }
+    public var description: String {
+        if operation == Self.readingRegular {
+            return "cannot read \(path): it is a directory, pipe, socket or device; put a regular file in its place"
+        }
+        return "cannot \(operation) \(path): \(String(cString: strerror(code)))"
+    }
 
     /// Whether the file is not there.
     public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
@@ -47,7 +55,7 @@ public enum HostFile {
         // A link to /dev/null is a way to say that there is nothing in it.
         let isNull = information.st_mode & S_IFMT == S_IFCHR && information.st_rdev == 0x103
         guard information.st_mode & S_IFMT == S_IFREG || isNull else {
-            throw HostFileError("read as a regular file", path, code: EINVAL)
+            throw HostFileError(HostFileError.readingRegular, path, code: EINVAL)
         }
         return try read(descriptor: descriptor, named: path, limit: limit)
     }

@@ -116,7 +116,7 @@ class Pipes(AttackCase):
                 os.mkfifo(place / name)
                 build = self.run_swbuild("build", place)
                 self.assertClean(build)
-                self.assertMentions(build, name, "as a regular file")
+                self.assertMentions(build, name, "put a regular file in its place")
 
     def test_a_build_file_that_the_caller_names_may_be_one(self):
         path = self.directory / "pipe"

@@ -51,9 +51,10 @@ import Testing
         }
     }
 
-    private static let destinations = ["/", "/new/place", "/there", "/full/", "/link", "/file/below"]
+    private static let destinations = ["/", "/new/place", "/there", "/full/", "/link", "/some", "/file/below"]
     private let below = [
         directory("there", mode: 0o711, owner: 3), directory("full"), file("full/b"), link("link", to: "there"),
+        directory("some"), file("some/other"), directory("some/a.c"), link("some/a", to: "a.c"),
     ]
 
     /// Whether the destination is new, empty or full: the layer is that of a list of all nodes.
@@ -77,7 +78,10 @@ import Testing
             }
             let expected = Result { try lines(ListedInPlace(tree: context)) }
             let found = Result { try lines(context) }
-            #expect((try? found.get()) == (try? expected.get()))
+            // A file is in the way of the directory `b`, where that is not left out and the base is looked at.
+            let mayFail = destination == "/full/" && !isLink
+            #expect(mayFail || (try? expected.get()) != nil, "\(expected)")
+            #expect("\(found)" == "\(expected)")
         }
     }
 
