@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -25,6 +26,9 @@
 extern char *program_invocation_name;
 
 enum { KERNEL_SIGNAL_SET_SIZE = 8, SIGNAL_COUNT = 64 };
+
+// PIDFD_GET_MNT_NAMESPACE of <linux/pidfd.h>, which is newer than the headers of most machines.
+#define GET_MOUNT_NAMESPACE _IO(0xFF, 3)
 
 struct beginning;
 _Noreturn static void become_init(struct beginning *beginning);
@@ -145,6 +149,11 @@ int swb_pidfd_kill(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : errno;
 }
 
+int swb_mount_namespace(int pidfd) {
+    int fd = ioctl(pidfd, GET_MOUNT_NAMESPACE, 0);
+    return fd < 0 ? -errno : fd;
+}
+
 char *swb_own_arguments(int count, size_t *length) {
     char *start = program_invocation_name;
     *length = 0;
@@ -251,14 +260,14 @@ static void enter_namespaces(const struct swb_plan *plan, bool shares_memory) {
 static void set_up(const struct swb_plan *plan, struct swb_setup *setup, uint32_t from, uint32_t to) {
     for (uint32_t i = from; i < to; i++) {
         const struct swb_operation *operation = &plan->operations[i];
-        setup->index = i;
+        setup->index = plan->first_operation + i;
         setup->detail = SWB_DETAIL_NONE;
         int error = swb_perform(setup, operation);
         if (error == 0 || (operation->flags & SWB_FLAG_OPTIONAL) != 0) continue;
         swb_fail(
             plan,
             (struct swb_report){
-                .stage = SWB_STAGE_OPERATION, .index = (int32_t)i, .detail = setup->detail, .error = error
+                .stage = SWB_STAGE_OPERATION, .index = (int32_t)setup->index, .detail = setup->detail, .error = error
             }
         );
     }
@@ -319,10 +328,10 @@ static int begin_command(void *argument) {
     while (syscall(SYS_read, beginning->began[0], &byte, 1) != 0) {}
     close(beginning->began[0]);
 
-    uint32_t prepared = plan->wake < 0 ? beginning->done : plan->operation_count;
-    set_up(plan, setup, beginning->done, prepared);
-    plan = plan_of_step(plan);
-    set_up(plan, setup, prepared, plan->operation_count);
+    set_up(plan, setup, beginning->done, plan->operation_count);
+    const struct swb_plan *rest = plan_of_step(plan);
+    if (rest != plan) set_up(rest, setup, 0, rest->operation_count);
+    plan = rest;
     int standard_input = open_standard_input(plan, setup);
     if (standard_input < 0) swb_fail(plan, (struct swb_report){.stage = SWB_STAGE_STREAMS, .error = -standard_input});
     if (setup->forwards_signals) set_signal_mask(0);

@@ -6,6 +6,8 @@ import SystemPackage
 final class LoweredPlan {
     let plan: SandboxPlan
     private let operations: [Operation]
+    /// How many operations were carried out before the first of them.
+    private let preparedCount: Int
     private let candidates: [String]
     private let arena = Arena()
 
@@ -16,8 +18,8 @@ final class LoweredPlan {
     enum Part {
         case all
         case preparation
-        /// What is left when the preparation is done.
-        case rest
+        /// What is left when a preparation is done, of so many operations.
+        case rest(after: Int)
     }
 
     /// Lays a plan out in memory.
@@ -27,8 +29,12 @@ final class LoweredPlan {
             throw SandboxError(.execute(""), .noSuchFileOrDirectory)
         }
         self.plan = plan
-        operations = part == .preparation ? plan.preparation : plan.operations
-        let preparedCount = part == .all ? 0 : plan.preparation.count
+        (operations, preparedCount) =
+            switch part {
+            case .all: (plan.operations, 0)
+            case .preparation: (plan.preparation, 0)
+            case .rest(let count): (plan.completion, count)
+            }
         candidates = plan.candidates(for: program)
         let filter = try plan.filter().instructions
         let asking = asking?.program.instructions ?? []
@@ -41,14 +47,10 @@ final class LoweredPlan {
             own_network: plan.network.isNew ? 1 : 0,
             own_users: plan.idMaps == nil ? 0 : 1,
             operations: UnsafePointer(
-                arena.copy(
-                    // Nobody looks at those that are done.
-                    operations.enumerated().map { index, operation in
-                        part == .rest && index < preparedCount ? swb_operation() : operation.lowered(in: arena)
-                    }
-                )
+                arena.copy(operations.map { $0.lowered(in: arena) })
             ),
             operation_count: UInt32(operations.count),
+            first_operation: UInt32(preparedCount),
             umask: plan.umask,
             stub_arguments: UnsafePointer(
                 arena.strings(
@@ -95,6 +97,9 @@ final class LoweredPlan {
         }
     }
 
+    /// How many operations this carries out.
+    var operationCount: Int { operations.count }
+
     /// As it was before the first step: steps that begin at the same time change it for a moment.
     private static let isDumpable = swb_is_dumpable() != 0
 
@@ -126,8 +131,9 @@ final class LoweredPlan {
 
     private func operationError(_ report: swb_report) -> SandboxError {
         let code = Errno(rawValue: report.error)
-        guard operations.indices.contains(Int(report.index)) else { return SandboxError(.namespace, code) }
-        let operation = operations[Int(report.index)]
+        let all = preparedCount > 0 ? plan.operations : operations
+        guard all.indices.contains(Int(report.index)) else { return SandboxError(.namespace, code) }
+        let operation = all[Int(report.index)]
         if case .workingDirectory(let path) = operation {
             return SandboxError(.workingDirectory, code, subject: path)
         }

@@ -20,7 +20,7 @@ extension SandboxPlan {
     }
 
     /// What is left to do then.
-    private var completion: [Operation] {
+    var completion: [Operation] {
         [.hostname(hostname), .root(finishedRoot)] + baseFileSystems.map(Operation.attach) + mounts.map(Operation.mount)
             + [.changeRoot, .workingDirectory(workingDirectory)]
     }

@@ -3,6 +3,8 @@ import Glibc
 extension SandboxPlan {
     /// Runs the step, and returns when its command has ended and none of its processes is left.
     ///
+    /// The mounts of a step that ran on a lane may still be there: the lane's `remains` tell when they are gone.
+    ///
     /// Blocks the calling thread, which must live until this returns: when it ends, the kernel kills the step, so that
     /// no step outlives the program. Output is handed on as it comes, on the calling thread. Processes that the command
     /// leaves behind are killed with it.
@@ -20,19 +22,28 @@ extension SandboxPlan {
         lane: SandboxLane? = nil,
         output: (OutputStream, UnsafeRawBufferPointer) -> Void
     ) throws(SandboxError) -> StepOutcome {
+        let remains = lane?.remains
         let lane = lane.flatMap { $0.serves(self) ? $0 : nil }
         var described = self
         if let lane { described.stagingDirectory = lane.directory }
-        let plan = try LoweredPlan(described, supervised: supervision?.filter, part: lane == nil ? .all : .rest)
+        let plan = try LoweredPlan(
+            described,
+            supervised: supervision?.filter,
+            part: lane.map { .rest(after: $0.preparedCount) } ?? .all
+        )
         if cancellation.isCancelled { return StepOutcome(status: .signaled(SIGKILL)) }
+        remains?.wait()
         let step =
             if let lane {
                 try RunningStep.start(plan, supervision, in: lane.take(), cancellation)
             } else {
                 try RunningStep.start(plan, supervision, until: .cancelled(cancellation))
             }
+        let mounts = lane == nil ? Descriptor(-1) : SandboxRemains.mounts(of: step.processDescriptor)
         try step.follow(cancellation: cancellation, output: output)
-        return try step.outcome(of: plan)
+        let outcome = try step.outcome(of: plan)
+        remains?.take(mounts)
+        return outcome
     }
 
     /// Runs the step as `run(cancellation:supervision:output:)` does, in cgroups that are made for it and removed afterwards.

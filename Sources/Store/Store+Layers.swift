@@ -156,11 +156,11 @@ extension Store {
     /// - Throws: what ``index(of:)`` throws.
     public func stack(_ layers: [DiffID]) throws -> LayerStack {
         var parts: [LayerStack.Layer] = []
+        parts.reserveCapacity(layers.count)
         for (position, diffID) in layers.enumerated() {
-            let chain = Array(layers[...position])
             parts.append(
                 LayerStack.Layer(index: try index(of: diffID)) { [unowned self] in
-                    try Directory(path: unpack(chain))
+                    try Directory(path: unpack(Array(layers[...position])))
                 }
             )
         }

@@ -13,8 +13,12 @@ import Testing
         try root.makeDirectory("lane", mode: 0o700)
     }
 
-    private func lane(_ plan: SandboxPlan, hasMore: Bool = true) -> SandboxLane {
-        SandboxLane(for: plan, directory: root.path("lane")) { hasMore }
+    private func lane(
+        _ plan: SandboxPlan,
+        remains: SandboxRemains = SandboxRemains(),
+        hasMore: Bool = true
+    ) -> SandboxLane {
+        SandboxLane(for: plan, directory: root.path("lane"), remains: remains) { hasMore }
     }
 
     @Test func aStepSeesWhatItWouldSeeWithoutALane() throws {
@@ -68,7 +72,7 @@ import Testing
 
     @Test func whatCannotBePreparedFailsWithTheStep() throws {
         let plan = try root.plan("true")
-        let lane = SandboxLane(for: plan, directory: root.path("no-such-directory")) { true }
+        let lane = SandboxLane(for: plan, directory: root.path("no-such-directory"), remains: SandboxRemains()) { true }
         lane.prepare()
         do {
             _ = try plan.run(lane: lane)
@@ -93,6 +97,23 @@ import Testing
         // The kernel needs a moment to take it down. Sandboxes of other tests may be among them: they end, too.
         for _ in 0..<20_000 where !TestRoot.sandboxes().isDisjoint(with: new) { usleep(1000) }
         #expect(TestRoot.sandboxes().isDisjoint(with: new))
+    }
+
+    /// With an index, overlay refuses layers that another mount writes to (overlayfs.rst, "Sharing and copying layers").
+    @Test func whatAStepWroteIsFreeWhenItsRemainsAreGone() throws {
+        let remains = SandboxRemains()
+        let lane = lane(try root.plan("true"), remains: remains)
+        for name in ["upper", "work", "merged"] { try root.makeDirectory("above/\(name)", mode: 0o755) }
+        for _ in 0..<20 {
+            let plan = try root.plan("echo x > /x")
+            #expect(try plan.run(lane: lane).status == .exited(0))
+            remains.wait()
+            let above = "upperdir=\(root.path("above/upper")),workdir=\(root.path("above/work"))"
+            let options = "index=on,lowerdir=\(plan.root.upperDirectory),\(above)"
+            let mounted = options.withCString { mount("overlay", root.path("above/merged"), "overlay", 0, $0) }
+            #expect(mounted == 0, "\(Errno(rawValue: errno))")
+            if mounted == 0 { #expect(umount(root.path("above/merged")) == 0) }
+        }
     }
 
     @Test func aSupervisedStepIsAnsweredToo() throws {

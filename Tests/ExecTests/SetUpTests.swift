@@ -35,7 +35,7 @@ import Testing
     @Test func aCancelledStepOfALaneEnds() throws {
         try root.makeDirectory("lane", mode: 0o700)
         let plan = try plan()
-        let lane = SandboxLane(for: plan, directory: root.path("lane")) { false }
+        let lane = SandboxLane(for: plan, directory: root.path("lane"), remains: SandboxRemains()) { false }
         let cancellation = Cancellation()
         Self.whenThereIsAProcess { cancellation.cancel() }
         #expect(try plan.run(cancellation, lane: lane).status == .signaled(SIGKILL))

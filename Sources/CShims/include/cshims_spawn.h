@@ -80,6 +80,7 @@ struct swb_plan {
     uint32_t own_users;   // 0 or 1: a user namespace. The others are always made.
     const struct swb_operation *_Nonnull operations;
     uint32_t operation_count;
+    uint32_t first_operation; // the number of the first of them: how many the preparation of the step has carried out
     uint32_t umask;
     // A buffer of SWB_STUB_ARGUMENT_SIZE bytes; for each label the file below /proc that takes it and its text; what execve
     // tries, in order; then the program's arguments.
@@ -197,6 +198,9 @@ int swb_open_directory(const char *_Nonnull path);
 
 /// Sends a signal through a pidfd. Returns 0 or an errno.
 int swb_pidfd_kill(int pidfd, int signal);
+
+/// The mount namespace of the process behind a pidfd, or a negative errno: -ENOTTY before Linux 6.11.
+int swb_mount_namespace(int pidfd);
 
 /// A pair of connected sockets that can carry descriptors. Returns 0 or an errno.
 int swb_socket_pair(int ends[_Nonnull 2]);

@@ -41,9 +41,9 @@ final class PreparedSandbox: Sendable {
         let ends: RunningStep.Ends
     }
 
-    /// What is needed to start a process that carries out the preparation of a plan.
-    init(_ plan: SandboxPlan) throws(SandboxError) {
-        preparation = try LoweredPlan(plan, part: .preparation)
+    /// What is needed to start a process that carries out a preparation.
+    init(_ preparation: LoweredPlan) throws(SandboxError) {
+        self.preparation = preparation
         let streams = try StepStreams.make()
         let event = swb_event()
         guard event >= 0 else { throw SandboxError(.standardStreams, code: -event) }

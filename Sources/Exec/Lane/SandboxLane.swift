@@ -10,6 +10,8 @@ import Synchronization
 public final class SandboxLane: Sendable {
     /// A directory of the host, the lane's own, that the sandboxes' private files cover; each sees its own.
     let directory: String
+    /// Where the mounts of the lane's steps go.
+    let remains: SandboxRemains
     private let template: SandboxPlan
     private let worker: LaneWorker
 
@@ -18,9 +20,16 @@ public final class SandboxLane: Sendable {
     /// - Parameters:
     ///   - plan: What every step of the lane has in common with.
     ///   - directory: An empty directory of the host for this lane alone.
+    ///   - remains: Takes the mounts of steps that have ended; shared by lanes whose steps stand on one another's layers.
     ///   - hasMore: Whether another step may come: asked when one has begun.
-    public init(for plan: SandboxPlan, directory: String, hasMore: @escaping @Sendable () -> Bool) {
+    public init(
+        for plan: SandboxPlan,
+        directory: String,
+        remains: SandboxRemains,
+        hasMore: @escaping @Sendable () -> Bool
+    ) {
         self.directory = directory
+        self.remains = remains
         var template = SandboxPlan(
             root: SandboxPlan.Overlay(lowerDirectories: [], upperDirectory: "", workDirectory: directory),
             network: plan.network,
@@ -31,7 +40,10 @@ public final class SandboxLane: Sendable {
         template.sharedMemorySize = plan.sharedMemorySize
         template.stagingDirectory = directory
         self.template = template
-        worker = LaneWorker(template: template, hasMore: hasMore)
+        worker = LaneWorker(
+            preparation: Result { () throws(SandboxError) in try LoweredPlan(template, part: .preparation) },
+            hasMore: hasMore
+        )
     }
 
     deinit { worker.close() }
@@ -47,6 +59,9 @@ public final class SandboxLane: Sendable {
             && plan.legacyCgroupDirectories.isEmpty
     }
 
+    /// How many operations every sandbox of the lane has behind it.
+    var preparedCount: Int { worker.preparedCount }
+
     /// A sandbox that is ready or on its way.
     ///
     /// - Throws: `SandboxError` when none can be begun.
@@ -55,7 +70,9 @@ public final class SandboxLane: Sendable {
 
 /// The thread of a lane and what it has to do.
 private final class LaneWorker: Sendable {
-    private let template: SandboxPlan
+    // Many processes carry it out, nobody changes it.
+    nonisolated(unsafe) private let preparation: Result<LoweredPlan, SandboxError>
+    let preparedCount: Int
     private let hasMore: @Sendable () -> Bool
     private let state = Mutex(State())
     /// Counts what is in `State.queue`, and one more when the thread is to end.
@@ -70,8 +87,9 @@ private final class LaneWorker: Sendable {
         var isClosed = false
     }
 
-    init(template: SandboxPlan, hasMore: @escaping @Sendable () -> Bool) {
-        self.template = template
+    init(preparation: Result<LoweredPlan, SandboxError>, hasMore: @escaping @Sendable () -> Bool) {
+        self.preparation = preparation
+        preparedCount = (try? preparation.get())?.operationCount ?? 0
         self.hasMore = hasMore
     }
 
@@ -93,8 +111,8 @@ private final class LaneWorker: Sendable {
 
     private func begin(_ state: inout State) throws(SandboxError) -> PreparedSandbox {
         if let ready = state.ready { return ready }
-        let sandbox = try PreparedSandbox(template)
-        guard state.hasThread || startThread() else { throw SandboxError(.clone, code: EAGAIN) }
+        let sandbox = try PreparedSandbox(preparation.get())
+        guard state.hasThread || DetachedThread.start({ [self] in run() }) else { throw SandboxError(.clone, code: EAGAIN) }
         state.hasThread = true
         state.ready = sandbox
         state.queue.append(sandbox)
@@ -119,26 +137,5 @@ private final class LaneWorker: Sendable {
             sandbox.start()
             if hasMore() { prepare() }
         }
-    }
-
-    private func startThread() -> Bool {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
-        var thread = pthread_t()
-        let worker = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread,
-            &attributes,
-            { worker in
-                guard let worker else { return nil }
-                Unmanaged<LaneWorker>.fromOpaque(worker).takeRetainedValue().run()
-                return nil
-            },
-            worker.toOpaque()
-        )
-        if code != 0 { worker.release() }
-        return code == 0
     }
 }

@@ -58,6 +58,9 @@ public struct LayerIndex: Sendable, Hashable {
     /// Whether anything is listed beneath `path`.
     func hasDescendants(of path: ContainerPath) -> Bool {
         if path.isRoot { return entries.count > firstBeneathRoot }
+        let first = position(of: path)
+        guard first < entries.count, entries[first].path.bytes.starts(with: path.bytes) else { return false }
+        // What has the same beginning may be another name's, such as "path-2", which comes before "path/".
         let start = position(of: ContainerPath(clean: path.bytes + [UInt8(ascii: "/")]))
         return start < entries.count && path.isAncestor(of: entries[start].path)
     }

@@ -11,6 +11,8 @@ final class StepNetworks: Sendable {
     private let cancellation: Cancellation
     private let free = Mutex<[NetworkMode: [Lane]]>([:])
     private let resolver = Mutex<(machines: [UInt8], steps: [UInt8])?>(nil)
+    /// What the steps' sandboxes leave, whichever lane they were on: the layers that one wrote are below another's root.
+    let remains = SandboxRemains()
     private let isWarned = Atomic<Bool>(false)
 
     /// How many steps have not begun to run.
@@ -117,7 +119,11 @@ final class StepNetwork: Sendable {
         if isShared, lane.sandboxes == nil, let directory {
             var first = plan
             first.network = network
-            lane.sandboxes = SandboxLane(for: first, directory: try directory()) { [weak networks] in
+            lane.sandboxes = SandboxLane(
+                for: first,
+                directory: try directory(),
+                remains: networks.remains
+            ) { [weak networks] in
                 networks?.prepareForNext() ?? false
             }
             lane.sandboxes?.prepare()
