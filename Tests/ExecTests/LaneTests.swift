@@ -103,16 +103,18 @@ import Testing
     @Test func whatAStepWroteIsFreeWhenItsRemainsAreGone() throws {
         let remains = SandboxRemains()
         let lane = lane(try root.plan("true"), remains: remains)
-        for name in ["upper", "work", "merged"] { try root.makeDirectory("above/\(name)", mode: 0o755) }
-        for _ in 0..<20 {
+        for number in 0..<20 {
+            let above = "above-\(number)"
+            for name in ["upper", "work", "merged"] { try root.makeDirectory("\(above)/\(name)", mode: 0o755) }
             let plan = try root.plan("echo x > /x")
             #expect(try plan.run(lane: lane).status == .exited(0))
             remains.wait()
-            let above = "upperdir=\(root.path("above/upper")),workdir=\(root.path("above/work"))"
-            let options = "index=on,lowerdir=\(plan.root.upperDirectory),\(above)"
-            let mounted = options.withCString { mount("overlay", root.path("above/merged"), "overlay", 0, $0) }
+            let places = "upperdir=\(root.path("\(above)/upper")),workdir=\(root.path("\(above)/work"))"
+            let options = "index=on,lowerdir=\(plan.root.upperDirectory),\(places)"
+            let merged = root.path("\(above)/merged")
+            let mounted = options.withCString { mount("overlay", merged, "overlay", 0, $0) }
             #expect(mounted == 0, "\(Errno(rawValue: errno))")
-            if mounted == 0 { #expect(umount(root.path("above/merged")) == 0) }
+            if mounted == 0 { #expect(umount(merged) == 0) }
         }
     }
 

@@ -97,6 +97,7 @@ struct Solver {
     private func run(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) async -> Event {
         let node = graph.nodes[id.index]
         environment.progress.emit(.started(step: id.index, name: node.display.name))
+        environment.beginFilter()
         let trace = environment.trace
         let began = trace.start()
         trace.end(.queue, step: id.index, since: ready, at: began)
@@ -166,6 +167,7 @@ final class StepEnvironment: Sendable {
     let networks: StepNetworks
     let places: StepPlaces
     let filters = StepFilters()
+    private let isFilterBegun = Atomic<Bool>(false)
     let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
@@ -202,6 +204,19 @@ final class StepEnvironment: Sendable {
             helpers: parts.networkHelpers,
             cancellation: parts.cancellation
         )
+    }
+
+    /// Sets about what the first command needs, while the steps before it are carried out: asked for with each step that
+    /// the cache does not have at hand.
+    func beginFilter() {
+        guard sandbox.runtime == nil, networks.hasMore, !isFilterBegun.exchange(true, ordering: .relaxed) else { return }
+        var plan = SandboxPlan(
+            root: SandboxPlan.Overlay(lowerDirectories: [], upperDirectory: "", workDirectory: ""),
+            arguments: ["-"]
+        )
+        plan.seccompDirectory = store.seccompDirectory
+        sandbox.apply(to: &plan, isInsecure: false, filter: filter)
+        filters.begin(plan)
     }
 
     /// The time of directories and files that a step makes itself.

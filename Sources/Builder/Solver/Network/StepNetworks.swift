@@ -51,9 +51,12 @@ final class StepNetworks: Sendable {
     /// Notes that a step begins to run.
     func beginStep() { waiting.subtract(1, ordering: .relaxed) }
 
+    /// Whether steps are left that have not begun to run.
+    var hasMore: Bool { waiting.load(ordering: .relaxed) > 0 }
+
     /// Whether steps are left that have not begun; if so, what can be done for the next one has been done.
     func prepareForNext() -> Bool {
-        guard waiting.load(ordering: .relaxed) > 0 else { return false }
+        guard hasMore else { return false }
         prepareNext()
         return true
     }
