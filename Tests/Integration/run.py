@@ -96,16 +96,21 @@ def run_file(stem: str, globs: list[str]) -> list[Outcome]:
     return collector.outcomes
 
 
-def interrupt(_number, _frame):
-    """Ends this process as Ctrl-C does, and its workers first: what they have made is removed at their end."""
-    for worker in multiprocessing.active_children():
-        worker.terminate()
-    raise KeyboardInterrupt
-
-
 def can_be_interrupted() -> None:
+    """Signals that end this process do so as Ctrl-C does: what was made is removed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        signal.signal(number, signal.default_int_handler)
+
+
+def end_workers() -> None:
+    """Ends those that run, and those that come for what was already handed out; each once, for it has to tidy up."""
+    told = set()
+    while workers := multiprocessing.active_children():
+        for worker in workers:
+            if worker.pid not in told:
+                told.add(worker.pid)
+                worker.terminate()
+        workers[0].join(1)
 
 
 def run_files(pool: concurrent.futures.Executor, options: argparse.Namespace) -> dict[str, int]:
@@ -140,7 +145,8 @@ def main() -> int:
         try:
             counts = run_files(pool, options)
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_workers()
             raise
     if os.environ.get("CI"):
         counts["failed"] += counts["skipped"]
