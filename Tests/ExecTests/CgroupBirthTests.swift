@@ -11,7 +11,7 @@ import Testing
     init() throws {
         root = try TestRoot()
         try root.makeDirectory("unified")
-        hierarchy = try MountedHierarchy(at: root.path("unified"))
+        hierarchy = try MountedHierarchy(at: "unified", in: root)
     }
 
     @Test func aStepBeginsInItsCgroupAndEndsWithIt() throws {
@@ -49,13 +49,16 @@ import Testing
 /// A hierarchy of version 2 at a directory, with a cgroup in it.
 private final class MountedHierarchy: Sendable {
     private let path: String
+    /// Removes what is in it at its end, which must come after this hierarchy's.
+    private let root: TestRoot
     let cgroup: String
 
-    init(at path: String) throws {
+    init(at name: String, in root: TestRoot) throws {
+        self.root = root
+        path = root.path(name)
+        cgroup = "\(path)/swbuild-test-\(getpid())"
         let result = mount("none", path, "cgroup2", 0, nil)
         try #require(result == 0, "mount: \(Errno(rawValue: errno))")
-        self.path = path
-        cgroup = "\(path)/swbuild-test-\(getpid())"
         try #require(mkdir(cgroup, 0o755) == 0, "mkdir \(cgroup): \(Errno(rawValue: errno))")
     }
 

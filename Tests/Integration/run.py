@@ -10,8 +10,10 @@ import argparse
 import concurrent.futures
 import dataclasses
 import fnmatch
+import multiprocessing
 import os
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -94,7 +96,39 @@ def run_file(stem: str, globs: list[str]) -> list[Outcome]:
     return collector.outcomes
 
 
+def can_be_interrupted() -> None:
+    """Signals that end this process do so as Ctrl-C does: what was made is removed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+def end_workers() -> None:
+    """Ends those that run, and those that come for what was already handed out; each once, for it has to tidy up."""
+    told = set()
+    while workers := multiprocessing.active_children():
+        for worker in workers:
+            if worker.pid not in told:
+                told.add(worker.pid)
+                worker.terminate()
+        workers[0].join(1)
+
+
+def run_files(pool: concurrent.futures.Executor, options: argparse.Namespace) -> dict[str, int]:
+    """Runs the tests of every file and tells of each as its file is done: how many there are of each kind."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0, "outside": 0}
+    jobs = [pool.submit(run_file, path.stem, options.globs) for path in sorted(HERE.glob("test_*.py"))]
+    for job in concurrent.futures.as_completed(jobs):
+        for outcome in job.result():
+            counts[outcome.kind] += 1
+            if outcome.kind != "passed" or options.verbose:
+                word = {"passed": "ok", "failed": "FAIL", "skipped": "SKIP", "outside": "SKIP"}[outcome.kind]
+                print(f"{word} {outcome.name} ({outcome.seconds:.1f} s)", flush=True)
+                print("".join(f"     {line}\n" for line in outcome.text.splitlines()[-40:]), end="")
+    return counts
+
+
 def main() -> int:
+    can_be_interrupted()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--verbose", action="store_true", help="name the passing tests and their time too")
@@ -106,16 +140,14 @@ def main() -> int:
     os.environ["SWBUILD"] = str(swbuild)
     os.environ.pop("SWBUILD_ROOT", None)
     os.environ.pop("SOURCE_DATE_EPOCH", None)
-    counts = {"passed": 0, "failed": 0, "skipped": 0, "outside": 0}
-    with concurrent.futures.ProcessPoolExecutor(options.workers, max_tasks_per_child=1) as pool:
-        jobs = [pool.submit(run_file, path.stem, options.globs) for path in sorted(HERE.glob("test_*.py"))]
-        for job in concurrent.futures.as_completed(jobs):
-            for outcome in job.result():
-                counts[outcome.kind] += 1
-                if outcome.kind != "passed" or options.verbose:
-                    word = {"passed": "ok", "failed": "FAIL", "skipped": "SKIP", "outside": "SKIP"}[outcome.kind]
-                    print(f"{word} {outcome.name} ({outcome.seconds:.1f} s)", flush=True)
-                    print("".join(f"     {line}\n" for line in outcome.text.splitlines()[-40:]), end="")
+    with concurrent.futures.ProcessPoolExecutor(options.workers, max_tasks_per_child=1,
+                                                initializer=can_be_interrupted) as pool:
+        try:
+            counts = run_files(pool, options)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_workers()
+            raise
     if os.environ.get("CI"):
         counts["failed"] += counts["skipped"]
     print(f"{counts['passed']} passed, {counts['failed']} failed")

@@ -1,4 +1,5 @@
 """Checks, outline and targets: what is shown, where, and with which exit status."""
+import base64
 import json
 import os
 import re
@@ -18,6 +19,10 @@ RUN --mount=type=secret,id=token,required=true --mount=type=cache,target=/c make
 FROM scratch AS release
 COPY --from=build /out /
 """
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 class CheckCase(Case):
@@ -71,7 +76,7 @@ Check complete, 2 warnings have been found!
 
     def test_findings_as_json(self):
         result = json.loads(self.check(BAD, "-f", "Dockerfile", "--format", "json", expect=1).stdout)
-        self.assertEqual(result["sources"], [{"fileName": "Dockerfile", "language": "Dockerfile"}])
+        self.assertEqual(result["sources"], [{"filename": "Dockerfile", "language": "Dockerfile", "data": encoded(BAD)}])
         self.assertEqual([warning["ruleName"] for warning in result["warnings"]],
                          ["FromAsCasing", "JSONArgsRecommended"])
         self.assertEqual(result["warnings"][1], {
@@ -104,6 +109,7 @@ Check complete, 2 warnings have been found!
         self.assertMentions(done, ":2:1: error", "COPPY", "did you mean")
         result = json.loads(self.check("FROM busybox\nCOPPY a b\n", "--format", "json", expect=1).stdout)
         self.assertIn("COPPY", result["buildError"]["message"])
+        self.assertEqual(result["sources"][0]["data"], encoded("FROM busybox\nCOPPY a b\n"))
 
     def test_nothing_is_made_and_no_root_is_needed(self):
         os.chmod(self.directory, 0o755)
@@ -164,6 +170,7 @@ cache   /c      /c      5
         self.assertEqual([(secret["name"], secret["required"]) for secret in result["secrets"]], [("token", True)])
         self.assertEqual([cache["ID"] for cache in result["cache"]], ["/c"])
         self.assertEqual([mount["type"] for mount in result["mounts"]], ["secret", "cache"])
+        self.assertEqual(result["sources"], [encoded(EXAMPLE)])
 
     def test_an_unknown_target(self):
         done = self.check(EXAMPLE, "--target", "relaese", verb=("build", "--call", "outline"), expect=1)
@@ -179,6 +186,7 @@ release (default)  scratch      is what is shipped
         result = json.loads(self.check(EXAMPLE, verb=("--call", "targets,format=json"), expect=0).stdout)
         self.assertEqual([(target.get("name"), target["base"], target.get("default")) for target in result["targets"]],
                          [("build", "busybox:1.2", None), ("release", "scratch", True)])
+        self.assertEqual(result["sources"], [encoded(EXAMPLE)])
 
 
 class Warnings(Case):

@@ -12,7 +12,8 @@ LAUNCHER = pathlib.Path(__file__).resolve().parents[2] / "bench/launch.py"
 
 
 class Memory(Case):
-    FEW, MANY = 2_000, 42_000
+    # Both so many that all buffers of a fixed size are in use.
+    FEW, MANY = 22_000, 102_000
 
     def peak(self, buildfile: str) -> int:
         """The largest resident size that a build had."""
@@ -33,10 +34,7 @@ class Memory(Case):
             os.close(os.open(directory / f"file{number}", os.O_CREAT | os.O_WRONLY))
 
     def test_a_file_of_the_context_takes_little(self):
-        """A list of nodes with their paths takes 350 bytes a file, one of entries beside it much more.
-
-        What is new also has the buffers that a tar goes through, of which a small one needs few: 400 bytes a file.
-        """
+        """Measured 250 bytes a file where the layer is new, 70 where it is not; the bounds are a quarter above."""
         buildfile = "FROM busybox\nCOPY . /files\n"
         self.make(0, self.FEW)
         few, few_cached = self.peak(buildfile), self.peak(buildfile)
@@ -44,5 +42,5 @@ class Memory(Case):
         many, many_cached = self.peak(buildfile), self.peak(buildfile)
         each = (many - few) / (self.MANY - self.FEW)
         each_cached = (many_cached - few_cached) / (self.MANY - self.FEW)
-        self.assertLess(each_cached, 200, (few_cached, many_cached))
-        self.assertLess(each, 700, (few, many))
+        self.assertLess(each_cached, 90, (few_cached, many_cached))
+        self.assertLess(each, 320, (few, many))

@@ -30,7 +30,7 @@ struct FlagText: Sendable {
 
     mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
 
-    private func offset(_ index: Int) -> Int { offsets.isEmpty ? start + index : offsets[index] }
+    func offset(_ index: Int) -> Int { offsets.isEmpty ? start + index : offsets[index] }
 
     /// The place in the logical line of a part of the text.
     func lineRange(_ range: Range<Int>) -> Range<Int> {

@@ -25,33 +25,50 @@ extension Statement {
 
     private func mount(_ text: FlagText) throws(Diagnostic) -> RunInstruction.Mount {
         let whole = line.sourceRange(text.lineRange(0..<text.bytes.count))
-        var fields: [RunInstruction.Mount.Field] = []
-        var start = 0
-        while start <= text.bytes.count {
-            let end = text.bytes[start...].firstIndex(of: UInt8(ascii: ",")) ?? text.bytes.count
-            let sign = text.bytes[start..<end].firstIndex(of: .equals)
-            let key = start..<(sign ?? end)
-            let place = line.sourceRange(text.lineRange(key))
-            guard !key.isEmpty else {
-                let comma = start < text.bytes.count ? start..<(start + 1) : max(0, start - 1)..<start
-                throw Diagnostic(
-                    "an option of --mount has no name",
-                    at: line.sourceRange(text.lineRange(comma)),
-                    notes: ["expected `name=value`, separated by single commas"]
-                )
-            }
-            let name = text.bytes[key].text.asciiLowercased
-            let value = sign.map { word(text, ($0 + 1)..<end) }
-            if name == "from", let value, value.raw.utf8.contains(.dollar) {
-                throw Diagnostic(
-                    "`from` of a mount cannot hold variables",
-                    at: value.range,
-                    notes: ["name a stage with `FROM … AS name` and use that name"]
-                )
-            }
-            fields.append(RunInstruction.Mount.Field(key: Located(name, at: place), value: value))
-            start = end + 1
+        return RunInstruction.Mount(fields: try mountFields(text), range: whole)
+    }
+
+    private func mountFields(_ list: FlagText) throws(Diagnostic) -> [RunInstruction.Mount.Field] {
+        let parts: [CommaSeparatedField]
+        do throws(MisplacedQuote) {
+            parts = try list.commaSeparated()
+        } catch {
+            throw Diagnostic(
+                error.message,
+                at: line.sourceRange(list.lineRange(error.index..<(error.index + 1))),
+                notes: ["quotes go around a whole option, `'\"source=a,b\"'`; two of them stand for one"]
+            )
         }
-        return RunInstruction.Mount(fields: fields, range: whole)
+        var fields: [RunInstruction.Mount.Field] = []
+        for part in parts { fields.append(try mountField(part, of: list)) }
+        return fields
+    }
+
+    private func mountField(
+        _ part: CommaSeparatedField,
+        of list: FlagText
+    ) throws(Diagnostic) -> RunInstruction.Mount.Field {
+        let text = part.text
+        let sign = text.bytes.firstIndex(of: .equals)
+        let key = 0..<(sign ?? text.bytes.count)
+        guard !key.isEmpty else {
+            let start = part.start
+            let comma = start < list.bytes.count ? start..<(start + 1) : max(0, start - 1)..<start
+            throw Diagnostic(
+                "an option of --mount has no name",
+                at: line.sourceRange(list.lineRange(comma)),
+                notes: ["expected `name=value`, separated by single commas"]
+            )
+        }
+        let name = text.bytes[key].text.asciiLowercased
+        let value = sign.map { word(text, ($0 + 1)..<text.bytes.count) }
+        if name == "from", let value, value.raw.utf8.contains(.dollar) {
+            throw Diagnostic(
+                "`from` of a mount cannot hold variables",
+                at: value.range,
+                notes: ["name a stage with `FROM … AS name` and use that name"]
+            )
+        }
+        return RunInstruction.Mount.Field(key: Located(name, at: line.sourceRange(text.lineRange(key))), value: value)
     }
 }

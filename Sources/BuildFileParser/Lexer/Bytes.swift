@@ -8,6 +8,7 @@ extension UInt8 {
     static let doubleQuote = UInt8(ascii: "\"")
     static let dollar = UInt8(ascii: "$")
     static let equals = UInt8(ascii: "=")
+    static let comma = UInt8(ascii: ",")
     static let hash = UInt8(ascii: "#")
     static let slash = UInt8(ascii: "/")
     static let less = UInt8(ascii: "<")

@@ -1,4 +1,5 @@
 import LayerDiff
+import OCI
 
 /// The forms in which a secret's value is looked for, as byte patterns.
 struct SecretForms: Sendable {
@@ -92,7 +93,7 @@ struct SecretForms: Sendable {
     static func base64(of value: [UInt8]) -> [[UInt8]] {
         var result = (0..<3).map { shift in
             // Only characters that the value alone decides.
-            let encoded = Array(GitAccess.base64([UInt8](repeating: 0, count: shift) + value).utf8)
+            let encoded = Array(Base64.encoded([UInt8](repeating: 0, count: shift) + value).utf8)
             return Array(encoded[((shift * 8 + 5) / 6)..<((shift + value.count) * 8 / 6)])
         }
         if result[0].count > lineLength {

@@ -1,5 +1,6 @@
 import Exec
 import Glibc
+import OCI
 
 /// The program git, told where a repository is and kept from everything else.
 ///
@@ -138,13 +139,13 @@ struct GitAccess: Sendable {
     func authorization(for reference: GitReference) -> String? {
         guard reference.transport == .https || reference.transport == .http else { return nil }
         if let credentials = reference.credentials {
-            return "Authorization: Basic \(Self.base64(Array(credentials.utf8)))"
+            return "Authorization: Basic \(Base64.encoded(credentials.utf8))"
         }
         let name = String(reference.host.prefix { $0 != ":" })
         for suffix in [".\(reference.host)", ".\(name)"] + (reference.host == host ? [""] : []) {
             if let header = value("GIT_AUTH_HEADER\(suffix)") { return "Authorization: \(header)" }
             if let token = value("GIT_AUTH_TOKEN\(suffix)") {
-                return "Authorization: Basic \(Self.base64(Array("x-access-token:\(token)".utf8)))"
+                return "Authorization: Basic \(Base64.encoded("x-access-token:\(token)".utf8))"
             }
         }
         return nil
@@ -156,22 +157,6 @@ struct GitAccess: Sendable {
         let text = String(decoding: bytes, as: UTF8.self)
         let line = String(text.reversed().drop { $0.isNewline }.reversed())
         return line.isEmpty || line.utf8.contains { $0 < 0x20 } ? nil : line
-    }
-
-    /// Source: RFC 4648, section 4.
-    static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var result: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let padded = Array(group) + [UInt8](repeating: 0, count: 3 - group.count)
-            let bits = UInt32(padded[0]) << 16 | UInt32(padded[1]) << 8 | UInt32(padded[2])
-            for position in 0..<4 {
-                let isFilled = position <= group.count
-                result.append(isFilled ? alphabet[Int(bits >> UInt32(18 - 6 * position) & 63)] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }
 

@@ -8,7 +8,9 @@ import LayerDiff
 /// Source: draft-miller-ssh-agent, sections 3 "Protocol Overview" and 5.1 "Message numbers".
 struct AgentConversation {
     private let client: OwnedDescriptor
-    private let agent: OwnedDescriptor
+    private let socket: UnixSocket
+    /// The connection to the agent, made for the first message that it is to have.
+    private var agent: OwnedDescriptor?
     private var phase = Phase.request
     /// The message that is being read or written, with its length.
     private var message: [UInt8] = []
@@ -16,7 +18,7 @@ struct AgentConversation {
 
     private enum Phase {
         /// From the client, then to the agent; from the agent, then to the client.
-        case request, forward, reply, answer
+        case request, connect, forward, reply, answer
     }
 
     /// The longest message that OpenSSH's agent takes.
@@ -26,20 +28,24 @@ struct AgentConversation {
     private static let signRequest: UInt8 = 13
     private static let failure: [UInt8] = [0, 0, 0, 1, 5]
 
-    init(client: OwnedDescriptor, agent: OwnedDescriptor) {
+    init(client: OwnedDescriptor, agent: UnixSocket) {
         self.client = client
-        self.agent = agent
+        socket = agent
     }
 
-    /// What it waits for.
+    /// What it waits for; nothing that could be polled where the agent has too many others at its door.
     var waiting: pollfd {
         switch phase {
         case .request: pollfd(fd: client.raw, events: Int16(POLLIN), revents: 0)
-        case .forward: pollfd(fd: agent.raw, events: Int16(POLLOUT), revents: 0)
-        case .reply: pollfd(fd: agent.raw, events: Int16(POLLIN), revents: 0)
+        case .connect: pollfd(fd: -1, events: 0, revents: 0)
+        case .forward: pollfd(fd: agent?.raw ?? -1, events: Int16(POLLOUT), revents: 0)
+        case .reply: pollfd(fd: agent?.raw ?? -1, events: Int16(POLLIN), revents: 0)
         case .answer: pollfd(fd: client.raw, events: Int16(POLLOUT), revents: 0)
         }
     }
+
+    /// Whether it is to go on after a moment, without an event.
+    var triesAgain: Bool { phase == .connect }
 
     /// Goes on after what it waited for has come: whether there is more to wait for.
     mutating func goOn() -> Bool {
@@ -47,22 +53,33 @@ struct AgentConversation {
         case .request:
             guard let isComplete = read(from: client) else { return false }
             guard isComplete else { return true }
-            if Self.passedOn.contains(message[4]) {
-                begin(.forward)
-            } else {
-                message = Self.failure
-                begin(.answer)
-            }
+            if Self.passedOn.contains(message[4]) { return connect() }
+            message = Self.failure
+            begin(.answer)
+        case .connect: return connect()
         case .forward:
-            guard let isDone = write(to: agent) else { return false }
+            guard let agent, let isDone = write(to: agent) else { return false }
             if isDone { expect(.reply) }
         case .reply:
-            guard let isComplete = read(from: agent) else { return false }
+            guard let agent, let isComplete = read(from: agent) else { return false }
             if isComplete { begin(.answer) }
         case .answer:
             guard let isDone = write(to: client) else { return false }
             if isDone { expect(.request) }
         }
+        return true
+    }
+
+    /// Connects to the agent unless it is; `false` where there is none.
+    ///
+    /// An agent accepts one client after the other. While it is busy and enough of them wait, there is no room for one
+    /// more, and nothing that tells when there is.
+    private mutating func connect() -> Bool {
+        if agent == nil {
+            agent = socket.connect()
+            guard agent != nil || errno == EAGAIN || errno == EINTR else { return false }
+        }
+        begin(agent == nil ? .connect : .forward)
         return true
     }
 

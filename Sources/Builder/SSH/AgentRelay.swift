@@ -21,6 +21,8 @@ final class AgentRelay: Sendable {
 
     /// As many clients as may be at it at once; others wait.
     private static let mostClients = 32
+    /// After how many milliseconds an agent without room for one more is tried again.
+    private static let pause: CInt = 10
 
     /// Begins to listen, at a socket in `directory`, a new one of the caller's alone.
     init(to agent: UnixSocket, in directory: String, access: Access) throws {
@@ -63,12 +65,14 @@ final class AgentRelay: Sendable {
                 pollfd(fd: listener.raw, events: isFull ? 0 : Int16(POLLIN), revents: 0),
             ]
             waiting += conversations.map(\.waiting)
-            guard poll(&waiting, nfds_t(waiting.count), -1) >= 0 || errno == EINTR else { return }
+            let patience = conversations.contains(where: \.triesAgain) ? pause : -1
+            guard poll(&waiting, nfds_t(waiting.count), patience) >= 0 || errno == EINTR else { return }
             if waiting[0].revents != 0 { return }
             var going: [AgentConversation] = []
             for (conversation, state) in zip(conversations, waiting.dropFirst(2)) {
                 var conversation = conversation
-                if state.revents == 0 || conversation.goOn() { going.append(conversation) }
+                let isReady = state.revents != 0 || conversation.triesAgain
+                if !isReady || conversation.goOn() { going.append(conversation) }
             }
             conversations = going
             if waiting[1].revents & Int16(POLLIN) != 0, let next = accept(listener, agent) {
@@ -81,8 +85,7 @@ final class AgentRelay: Sendable {
         let raw = Glibc.accept(listener.raw, nil, nil)
         guard raw >= 0 else { return nil }
         let client = OwnedDescriptor(owning: raw, path: "a client of an agent")
-        guard fcntl(raw, F_SETFD, FD_CLOEXEC) == 0, fcntl(raw, F_SETFL, O_NONBLOCK) == 0, let agent = agent.connect()
-        else { return nil }
+        guard fcntl(raw, F_SETFD, FD_CLOEXEC) == 0, fcntl(raw, F_SETFL, O_NONBLOCK) == 0 else { return nil }
         return AgentConversation(client: client, agent: agent)
     }
 }

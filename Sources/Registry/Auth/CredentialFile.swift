@@ -127,7 +127,7 @@ struct CredentialDocument {
         var password = entry["password"]?.string ?? ""
         if let auth = entry["auth"]?.string, !auth.isEmpty {
             // Docker ends the text with zero bytes.
-            let bytes = base64Decoded(auth.filter { $0 != "\n" })
+            let bytes = Base64.decoded(auth.filter { $0 != "\n" })
             let parts = bytes?.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
             guard let parts, parts.count == 2 else {
                 throw CredentialError(
@@ -150,7 +150,7 @@ struct CredentialDocument {
     mutating func set(_ credentials: RegistryCredentials, for registry: String) {
         var entries = entries
         for key in keys(of: registry) { entries[key] = nil }
-        var entry = ["auth": base64Encoded("\(credentials.user):\(credentials.password)".utf8)]
+        var entry = ["auth": Base64.encoded("\(credentials.user):\(credentials.password)".utf8)]
         if let token = credentials.identityToken { entry["identitytoken"] = token }
         entries[serverName(registry)] = .strings(entry)
         replace(entries)

@@ -148,7 +148,7 @@ final class RegistryAuthorizer: Sendable {
     }
 
     private func basic(_ credentials: RegistryCredentials) -> String {
-        let encoded = base64Encoded("\(credentials.user):\(credentials.password)".utf8)
+        let encoded = Base64.encoded("\(credentials.user):\(credentials.password)".utf8)
         hide([encoded])
         return "Basic \(encoded)"
     }

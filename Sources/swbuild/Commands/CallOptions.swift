@@ -68,7 +68,7 @@ struct BuildFileCall {
         do {
             checks = try BuildFileChecks(request)
         } catch let error as Diagnostic where method == .check && format == .json {
-            try Console.print(CheckReport.json(of: error, in: request.buildFileName).prettyPrinted())
+            try Console.print(CheckReport.json(of: error, in: request).prettyPrinted())
             return false
         }
         switch method {
@@ -85,10 +85,10 @@ struct BuildFileCall {
             return report.findings.isEmpty
         case .outline:
             let outline = try checks.file.outline(target: request.target, values: request.buildArguments)
-            let report = OutlineReport(outline: outline)
+            let report = OutlineReport(outline: outline, source: request.buildFile)
             try Console.print(format == .json ? report.json.prettyPrinted() : report.text)
         case .targets:
-            let report = TargetsReport(targets: checks.file.targetDescriptions())
+            let report = TargetsReport(targets: checks.file.targetDescriptions(), source: request.buildFile)
             try Console.print(format == .json ? report.json.prettyPrinted() : report.text)
         }
         return true

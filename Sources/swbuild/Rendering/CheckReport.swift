@@ -1,4 +1,5 @@
 import BuildFileParser
+import Builder
 import OCI
 
 /// What a build file's checks found, as text or JSON.
@@ -20,18 +21,20 @@ struct CheckReport {
 
     /// The members of BuildKit's result, and each finding's severity, exact words and notes.
     var json: JSONValue {
-        .object(["warnings": .array(findings.map { .object($0.json) }), "sources": Self.sources(fileName)])
+        .object(["warnings": .array(findings.map { .object($0.json) }), "sources": Self.sources(fileName, source)])
     }
 
     /// The result where the file cannot be read as a build file.
-    static func json(of error: Diagnostic, in fileName: String) -> JSONValue {
+    static func json(of error: Diagnostic, in request: BuildRequest) -> JSONValue {
         var members: [String: JSONValue] = ["message": .string(error.message), "notes": .strings(error.notes)]
         if let range = error.range { members["location"] = range.location }
-        return .object(["warnings": .array([]), "buildError": .object(members), "sources": sources(fileName)])
+        let sources = sources(request.buildFileName, request.buildFile)
+        return .object(["warnings": .array([]), "buildError": .object(members), "sources": sources])
     }
 
-    private static func sources(_ fileName: String) -> JSONValue {
-        .array([.object(["fileName": .string(fileName), "language": .string("Dockerfile")])])
+    private static func sources(_ fileName: String, _ source: [UInt8]) -> JSONValue {
+        let members = ["filename": fileName, "language": "Dockerfile", "data": Base64.encoded(source)]
+        return .array([.object(members.mapValues(JSONValue.string))])
     }
 }
 

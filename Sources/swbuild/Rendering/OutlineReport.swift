@@ -4,6 +4,8 @@ import OCI
 /// What a target can be given, as text or JSON.
 struct OutlineReport {
     let outline: Outline
+    /// The build file's bytes.
+    let source: [UInt8]
 
     var text: String {
         var blocks = ["TARGET:      \(outline.name)"]
@@ -27,6 +29,7 @@ struct OutlineReport {
         return blocks.map(Self.withoutTrailingBlanks).joined(separator: "\n\n")
     }
 
+    /// The members of BuildKit's result, `uses` of arguments and all `mounts`.
     var json: JSONValue {
         var members: [String: JSONValue] = ["name": .string(outline.name)]
         if let description = outline.description { members["description"] = .string(description) }
@@ -35,6 +38,7 @@ struct OutlineReport {
         members["ssh"] = .array(outline.agents.map { Self.json($0, idName: "name") })
         members["cache"] = .array(outline.caches.map { Self.json($0, idName: "ID") })
         members["mounts"] = .array(outline.mounts.map { Self.json($0, idName: "id") })
+        members["sources"] = .strings([Base64.encoded(source)])
         return .object(members)
     }
 
@@ -74,6 +78,8 @@ struct OutlineReport {
 /// The stages of a build file, as text or JSON.
 struct TargetsReport {
     let targets: [TargetDescription]
+    /// The build file's bytes.
+    let source: [UInt8]
 
     var text: String {
         let rows = targets.map { target in
@@ -84,7 +90,7 @@ struct TargetsReport {
     }
 
     var json: JSONValue {
-        .object(["targets": .array(targets.map(Self.json))])
+        .object(["targets": .array(targets.map(Self.json)), "sources": .strings([Base64.encoded(source)])])
     }
 
     private static func json(_ target: TargetDescription) -> JSONValue {

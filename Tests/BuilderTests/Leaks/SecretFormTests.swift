@@ -1,4 +1,5 @@
 import LayerDiff
+import OCI
 import Testing
 
 @testable import Builder
@@ -22,20 +23,20 @@ import Testing
     @Test(arguments: ["", "u", "us", "user:", "user:p", "x-access-token:"])
     func theValueInBase64BehindOtherBytes(before: String) {
         for after in ["", "!", "!!", "\n"] {
-            let text = GitAccess.base64(Array("\(before)s3cr3t-v4lue?>\(after)".utf8))
+            let text = Base64.encoded(Array("\(before)s3cr3t-v4lue?>\(after)".utf8))
             #expect(form(of: "auth: \(text)", "s3cr3t-v4lue?>") == .base64)
         }
-        #expect(form(of: "auth: \(GitAccess.base64(Array("\(before)another value".utf8)))", "s3cr3t-v4lue?>") == nil)
+        #expect(form(of: "auth: \(Base64.encoded(Array("\(before)another value".utf8)))", "s3cr3t-v4lue?>") == nil)
     }
 
     @Test func base64InLinesAndForURLs() {
         let value = (0..<150).map { "\($0 * $0 % 10)" }.joined()
-        let text = Array(GitAccess.base64(Array(value.utf8)))
+        let text = Array(Base64.encoded(Array(value.utf8)))
         let lines = stride(from: 0, to: text.count, by: 76).map { String(text[$0..<min($0 + 76, text.count)]) }
         #expect(form(of: lines.joined(separator: "\n"), value) == .base64)
         let odd = "\u{3ff}\u{3ff}\u{3ff}>>>???~~~"
-        let url = GitAccess.base64(Array(odd.utf8)).map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 }
-        #expect(String(url) != GitAccess.base64(Array(odd.utf8)))
+        let url = Base64.encoded(Array(odd.utf8)).map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 }
+        #expect(String(url) != Base64.encoded(Array(odd.utf8)))
         #expect(form(of: String(url), odd) == .base64)
     }
 

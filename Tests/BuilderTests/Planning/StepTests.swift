@@ -22,6 +22,11 @@ import Testing
             ("type=bind,target=/m,readonly=false", "/m", .bind(source: .context(0), path: "/", writable: true)),
             ("type=bind,target=/m,ro", "/m", .bind(source: .context(0), path: "/", writable: false)),
             ("TYPE=bind,Target=/$V/../m", "/m", .bind(source: .context(0), path: "/", writable: false)),
+            (
+                #"'type=bind,target=/m,"source=a,b"'"#, "/m",
+                .bind(source: .context(0), path: "a,b", writable: false)
+            ),
+            (#"\"target=/m\",source=/s,\"rw\""#, "/m", .bind(source: .context(0), path: "/s", writable: true)),
             ("type=tmpfs,target=/m", "/m", .tmpfs(size: nil)),
             ("type=tmpfs,target=/m,size=64m", "/m", .tmpfs(size: 64 << 20)),
             ("type=tmpfs,target=/m,size=0", "/m", .tmpfs(size: nil)),
@@ -79,6 +84,11 @@ import Testing
     }
 
     @Test(arguments: [
+        (#"'type=bind,"target=/m'"#, "a quoted option of --mount does not end"),
+        (#"'type=bind,"target=/m"x'"#, "text behind the quoted option of --mount"),
+        (#"'type=bind,target="/m"'"#, "a quote within an option of --mount"),
+        (#"'target=/m,""'"#, "an option of --mount has no name"),
+        (#"'target=/m,"source=a""b"'"#, "quote"),
         ("type=volume,target=/m", "`volume` is no type of mount"), ("type=secret", "needs an id or a target"),
         ("target=/", "cannot be the root directory"), ("type=cache,target=/w/..", "cannot be the root directory"),
         ("type=cache,target=/m,sharing=none", "`none` is no way to share a cache"),

@@ -124,13 +124,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"), ("\u{FF}", "w78="),
-    ])
-    func base64(text: String, expected: String) {
-        #expect(GitAccess.base64(Array(text.utf8)) == expected)
-    }
-
-    @Test(arguments: [
         ("https://user:pw@host/a?b=c#d", "https://host/a?b=c#d"), ("http://host/a@b", "http://host/a@b"),
         ("ssh://git:pw@host/a", "ssh://git@host/a"), ("git@host:a", "git@host:a"), ("plain", "plain"),
     ])

@@ -12,24 +12,28 @@ import Testing
 
     private func path(_ name: String) -> String { "\(scratch.path)/\(name)" }
 
-    /// An agent that answers every message with its own bytes.
+    /// An agent that answers every message with its own bytes, one client after the other.
     private final class Echo: Sendable {
         let socket: UnixSocket
         private let listener: OwnedDescriptor
 
-        init(at path: String) throws {
+        /// Listens; nobody is answered before the start.
+        init(at path: String, backlog: CInt = 4) throws {
             let socket = try UnixSocket(path: path)
-            let listener = try #require(socket.listen(backlog: 4))
+            let listener = try #require(socket.listen(backlog: backlog))
             (self.socket, self.listener) = (socket, listener)
-            let raw = listener.raw
-            #expect(fcntl(raw, F_SETFL, 0) == 0)
+        }
+
+        func start() {
+            let listener = listener
+            #expect(fcntl(listener.raw, F_SETFL, 0) == 0)
             let code = startThread {
                 while true {
-                    let client = accept(raw, nil, nil)
+                    let client = accept(listener.raw, nil, nil)
                     guard client >= 0 else { return }
                     var bytes = [UInt8](repeating: 0, count: 1 << 16)
                     while case let count = read(client, &bytes, bytes.count), count > 0 {
-                        _ = send(client, bytes, count, Int32(MSG_NOSIGNAL))
+                        _ = Glibc.send(client, bytes, count, Int32(MSG_NOSIGNAL))
                     }
                     close(client)
                 }
@@ -40,13 +44,20 @@ import Testing
         deinit { shutdown(listener.raw, Int32(SHUT_RDWR)) }
     }
 
-    private func exchange(_ message: [UInt8], with path: String, expecting count: Int) throws -> [UInt8] {
+    private func connect(to path: String) throws -> OwnedDescriptor {
         let connection = try #require(try UnixSocket(path: path).connect())
         #expect(fcntl(connection.raw, F_SETFL, 0) == 0)
+        return connection
+    }
+
+    private func send(_ message: [UInt8], on connection: OwnedDescriptor) {
         // In two parts: a message is whole when its length says so.
         for part in [message.prefix(3), message.dropFirst(3)] {
-            #expect(send(connection.raw, Array(part), part.count, Int32(MSG_NOSIGNAL)) == part.count)
+            #expect(Glibc.send(connection.raw, Array(part), part.count, Int32(MSG_NOSIGNAL)) == part.count)
         }
+    }
+
+    private func receive(_ count: Int, on connection: OwnedDescriptor) -> [UInt8] {
         var answer: [UInt8] = []
         while answer.count < count {
             var bytes = [UInt8](repeating: 0, count: 1 << 16)
@@ -57,11 +68,19 @@ import Testing
         return answer
     }
 
+    private func exchange(_ message: [UInt8], with path: String, expecting count: Int) throws -> [UInt8] {
+        let connection = try connect(to: path)
+        send(message, on: connection)
+        return receive(count, on: connection)
+    }
+
     @Test func passesOnWhatSigningNeedsAlone() throws {
         let echo = try Echo(at: path("agent"))
+        echo.start()
         mkdir(path("relay"), 0o700)
         let access = AgentRelay.Access(uid: 12, gid: 34, mode: 0o640)
         let relay = try AgentRelay(to: echo.socket, in: path("relay"), access: access)
+        defer { withExtendedLifetime((echo, relay)) {} }
         var status = stat()
         #expect(stat(relay.path, &status) == 0)
         #expect(status.st_uid == 12 && status.st_gid == 34 && status.st_mode == S_IFSOCK | 0o640)
@@ -76,6 +95,25 @@ import Testing
         // Too long, and empty: the connection ends.
         #expect(try exchange([0x7F, 0xFF, 0xFF, 0xFF, 11], with: relay.path, expecting: 5) == [])
         #expect(try exchange([0, 0, 0, 0, 11], with: relay.path, expecting: 5) == [])
+    }
+
+    @Test func anAgentWithoutRoomForOneMoreIsWaitedFor() throws {
+        let echo = try Echo(at: path("agent"), backlog: 0)
+        mkdir(path("relay"), 0o700)
+        let access = AgentRelay.Access(uid: 0, gid: 0, mode: 0o600)
+        let relay = try AgentRelay(to: echo.socket, in: path("relay"), access: access)
+        defer { withExtendedLifetime((echo, relay)) {} }
+        var others: [OwnedDescriptor] = []
+        while let other = echo.socket.connect() { others.append(other) }
+        #expect(errno == EAGAIN && !others.isEmpty)
+        let list: [UInt8] = [0, 0, 0, 1, 11]
+        let early = try connect(to: relay.path)
+        send(list, on: early)
+        // What is not passed on needs no agent. It comes after the list: when it is answered, that was tried.
+        #expect(try exchange([0, 0, 0, 1, 17], with: relay.path, expecting: 5) == [0, 0, 0, 1, 5])
+        others = []
+        echo.start()
+        #expect(receive(5, on: early) == list)
     }
 
     @Test func theOptionTakesAnAgentASocketOrKeys() throws {

@@ -5,13 +5,14 @@ import os
 import pathlib
 import re
 import secrets
-import shutil
 import subprocess
 import tempfile
 import time
 import unittest
+import weakref
 
 from .images import Layout, base_layout
+from .processes import remove_tree
 
 SWBUILD = os.environ.get("SWBUILD", "swbuild")
 TIMEOUT = 300
@@ -64,7 +65,8 @@ class Case(unittest.TestCase):
         # Hexadecimal: tools that make a reference of a path accept no name that ends in an underscore.
         self.directory = pathlib.Path(tempfile.gettempdir()) / f"swbuild-test-{secrets.token_hex(6)}"
         self.directory.mkdir(mode=0o700)
-        self.addCleanup(shutil.rmtree, self.directory, True)
+        # Where a run is interrupted, cleanups do not come; then this is called at the end of the process.
+        self.addCleanup(weakref.finalize(self, remove_tree, self.directory))
         self.context = self.directory / "context"
         self.context.mkdir()
         self.state = self.directory / "state"

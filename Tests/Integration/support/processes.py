@@ -2,6 +2,7 @@
 import glob
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -25,6 +26,12 @@ def unmount_below(directory: pathlib.Path) -> None:
     for place in reversed([line.split()[4] for line in lines]):
         if place.startswith(f"{directory}/"):
             subprocess.run(["umount", "--lazy", place], check=False)
+
+
+def remove_tree(directory: pathlib.Path) -> None:
+    """Removes `directory` and all below it, but for what something is mounted from."""
+    unmount_below(directory)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def mounts_below(directory: pathlib.Path) -> list[str]:

@@ -8,9 +8,12 @@ import Testing
     private static let manifest = "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}"
     /// `user:secret`.
     private static let basic = "Basic dXNlcjpzZWNyZXQ="
+    private let scratch: ScratchDirectory
+
+    init() throws { scratch = try ScratchDirectory() }
 
     private func store(_ host: String, _ entry: String = "\"auth\":\"dXNlcjpzZWNyZXQ=\"") throws -> CredentialStore {
-        try credentials("{\"auths\":{\"\(host)\":{\(entry)}}}")
+        try credentials("{\"auths\":{\"\(host)\":{\(entry)}}}", in: scratch)
     }
 
     private func bearer(_ realm: String, _ scope: String) -> String {

@@ -9,6 +9,9 @@ import Testing
     private static let content = "0123456789"
     private static let digest = Digest(of: content.utf8)
     private static let blob = Descriptor(mediaType: .layer(.gzip), digest: digest, size: 10)
+    private let scratch: ScratchDirectory
+
+    init() throws { scratch = try ScratchDirectory() }
 
     private func file() throws -> TemporaryFile {
         let file = try TemporaryFile()
@@ -142,7 +145,7 @@ import Testing
             return request.method == "POST" ? status(202, ["Location: \(other.url("/up?signed=1"))"]) : nil
         }
         defer { registry.stop() }
-        let store = try credentials("{\"auths\":{\"\(registry.host)\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}")
+        let store = try credentials("{\"auths\":{\"\(registry.host)\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}", in: scratch)
         #expect(try push(to: registry, quickly { $0.credentials = store }) == .uploaded)
         #expect(other.requests.map(\.path) == ["/up?signed=1&digest=\(percentEncoded("\(Self.digest)"))"])
         #expect(other.requests.first?.body == Array(Self.content.utf8))
@@ -162,7 +165,7 @@ import Testing
             return request.method == "POST" ? status(202, ["Location: \(other.url("/up"))"]) : nil
         }
         defer { registry.stop() }
-        let store = try credentials("{\"auths\":{\"\(registry.host)\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}")
+        let store = try credentials("{\"auths\":{\"\(registry.host)\":{\"auth\":\"dXNlcjpzZWNyZXQ=\"}}}", in: scratch)
         let error = #expect(throws: RegistryError.self) { try push(to: registry, quickly { $0.credentials = store }) }
         #expect("\(error.map(String.init(describing:)) ?? "")".contains("credentials are not sent"))
         #expect(other.requests.allSatisfy { $0.path.hasPrefix("/up?") && $0.value(of: "Authorization") == nil })

@@ -180,12 +180,12 @@ final class RecordingSink: BlobSink {
     }
 }
 
-/// Credentials in a file of their own.
-func credentials(_ json: String) throws -> CredentialStore {
-    let file = try ScratchDirectory()
-    try HostFile.write(Array(json.utf8), to: file.path + "/auth.json")
+/// Credentials in a file of their own, which is there as long as `scratch` is.
+func credentials(_ json: String, in scratch: ScratchDirectory) throws -> CredentialStore {
+    let name = "\(Digest(of: json.utf8))/auth.json"
+    try scratch.write(json, to: name)
     return CredentialStore(
-        environment: ["REGISTRY_AUTH_FILE": file.path + "/auth.json"],
+        environment: ["REGISTRY_AUTH_FILE": "\(scratch.path)/\(name)"],
         home: nil,
         runtimeDirectory: nil
     )

@@ -1,8 +1,8 @@
 import Glibc
 import OCI
 
-/// A directory for one test; the system's cleaning of /tmp is what removes it.
-struct ScratchDirectory {
+/// A directory of a test's own, removed with all that is in it when the last reference is gone.
+final class ScratchDirectory: Sendable {
     let path: String
 
     init() throws {
@@ -10,6 +10,8 @@ struct ScratchDirectory {
         guard mkdtemp(&name) != nil else { throw ServerError(errno: errno) }
         path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    deinit { Self.remove(path) }
 
     /// Writes a file, and the directories above it.
     func write(_ text: String, to name: String) throws {
@@ -20,5 +22,24 @@ struct ScratchDirectory {
 
     func read(_ name: String) throws -> String {
         String(decoding: try HostFile.read("\(path)/\(name)", limit: 1 << 20), as: UTF8.self)
+    }
+
+    private static func remove(_ path: String) {
+        if unlink(path) == 0 { return }
+        for name in names(in: path) { remove("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let item = readdir(stream) {
+            let name = withUnsafeBytes(of: item.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
     }
 }
