@@ -42,15 +42,33 @@ extension OwnershipSupervisor {
     /// Whose a file is, where that can be told.
     ///
     /// A file without a mark is root's, or was made by this step as its user.
-    private func owner(of file: borrowing Descriptor, _ files: CallerFiles) -> FileOwner? {
+    func owner(of file: borrowing Descriptor, _ files: CallerFiles) -> FileOwner? {
         if let owner = markedOwner(file) ?? recordedOwner(file, isInRoot: files.isInRoot) { return owner }
-        let user = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        guard user != .root, swb_was_made_since(file.number, Int64(began.tv_sec), UInt32(began.tv_nsec)) == 1 else {
-            return nil
-        }
+        guard swb_was_made_since(file.number, Int64(began.tv_sec), UInt32(began.tv_nsec)) == 1 else { return nil }
         var status = cshims_status()
-        guard cshims_status(file.number, "", &status) == 0 else { return nil }
-        return files.isInRoot(status.device) ? user : nil
+        guard cshims_status(file.number, "", &status) == 0, files.isInRoot(status.device) else { return nil }
+        var owner = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
+        guard let path = upper.path(of: file), let own = upper.file(at: path) else { return owner }
+        // It was in a layer, and was copied up since.
+        if Self.attribute(Self.originMark, ofFile: own.number) != nil { return nil }
+        owner.gid = groupOfNewFile(at: path)
+        return owner
+    }
+
+    /// What overlayfs writes on files and directories that it copied up (overlayfs.rst, "Inode properties").
+    private static let originMark = "user.overlay.origin"
+
+    /// The group of what was made at a path: that of who made it, or of its directory where that is set-group-ID.
+    private func groupOfNewFile(at path: [CChar]) -> UInt32 {
+        let parent = UpperFiles.parent(of: path)
+        var status = cshims_status()
+        guard let directory = upper.file(at: parent), cshims_status(directory.number, "", &status) == 0,
+            mode_t(status.mode) & S_ISGID != 0
+        else { return scope.credentials.gid }
+        let mark = Self.attribute(marks.owner(.root).name, ofFile: directory.number)
+        if let owner = mark.flatMap(marks.readOwner) { return owner.gid }
+        if parent.isEmpty || Self.attribute(Self.originMark, ofFile: directory.number) != nil { return 0 }
+        return groupOfNewFile(at: parent)
     }
 
     private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {

@@ -38,13 +38,15 @@ public final class OwnershipSupervisor: CallSupervisor {
     let processes: PretendedCredentials
     /// When the step's first file can have been made; the kernel takes the times of files from this clock.
     let began: timespec
-    private let links: LinkOwners
+    let links: LinkOwners
+    let upper: UpperFiles
 
     /// A supervisor for one step.
     public init(_ scope: Scope, marks: FileMarks) {
         self.scope = scope
         self.marks = marks
-        links = LinkOwners(ofLayers: scope.linkOwners, upperDirectory: scope.upperDirectory)
+        upper = UpperFiles(scope.upperDirectory)
+        links = LinkOwners(ofLayers: scope.linkOwners, upper: upper)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)
@@ -59,6 +61,8 @@ public final class OwnershipSupervisor: CallSupervisor {
         var names = scope.makesDevices ? ["mknod", "mknodat"] : []
         if scope.showsDevices || scope.marksOwners { names += statNames }
         if scope.marksOwners { names += ownerNames + programNames + PretendedCredentials.names }
+        let mayLose = !scope.linkOwners.isEmpty || scope.credentials.uid != 0 || scope.credentials.gid != 0
+        if scope.marksOwners, mayLose { names += nameNames }
         return names.isEmpty ? [] : [CallTrap(names)]
     }
 
@@ -85,6 +89,9 @@ public final class OwnershipSupervisor: CallSupervisor {
                 return call.isNative ? try status(call, files) : .proceed
             case let name where Self.programNames.contains(name):
                 beginProgram(call, files)
+                return .proceed
+            case let name where Self.nameNames.contains(name):
+                keepOwners(call, files)
                 return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }
@@ -125,7 +132,7 @@ extension OwnershipSupervisor {
         }
         guard call.isWaiting else { return .failure(.interrupted) }
         guard processes.mayAct(call.thread, with: .chown) else { return .failure(.notPermitted) }
-        try setOwner(file, uid: Self.id(ids.0), gid: Self.id(ids.1), isInRoot: files.isInRoot)
+        try setOwner(file, uid: Self.id(ids.0), gid: Self.id(ids.1), files)
         return .value(0)
     }
 
@@ -134,23 +141,23 @@ extension OwnershipSupervisor {
         _ file: borrowing Descriptor,
         uid: UInt32,
         gid: UInt32,
-        isInRoot: (UInt64) -> Bool
+        _ files: CallerFiles
     ) throws(Errno) {
         var status = cshims_status()
         guard cshims_status(file.number, "", &status) == 0 else { throw .badFileDescriptor }
+        let isInRoot = files.isInRoot(status.device)
+        let unknown = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
+        var owner = owner(of: file, files) ?? (isInRoot ? .root : unknown)
         // The kernel does what a change of owner does besides: it takes set-user-ID bits and capabilities away.
         let flags = CInt(CSHIMS_AT_EMPTY_PATH)
         let done = fchownat(file.number, "", uid == .max ? .max : 0, gid == .max ? .max : 0, flags)
         guard done == 0 else { throw Errno(rawValue: errno) }
         let kind = mode_t(status.mode) & S_IFMT
         let takesMarks = kind == S_IFREG || kind == S_IFDIR
-        let unchanged = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        let recorded = takesMarks ? nil : links.owner(of: status.inode)
-        var owner = (takesMarks ? markedOwner(file) : recorded) ?? (takesMarks ? unchanged : .root)
         if uid != .max { owner.uid = uid }
         if gid != .max { owner.gid = gid }
         guard takesMarks else {
-            if isInRoot(status.device) { links.set(owner, of: file, inode: status.inode) }
+            if isInRoot { links.set(owner, of: file, inode: status.inode) }
             return
         }
         try Self.set(marks.owner(owner), on: file)
@@ -183,8 +190,11 @@ extension OwnershipSupervisor {
     }
 
     static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
+        attribute(name, ofFile: file.number)
+    }
+
+    static func attribute(_ name: String, ofFile number: CInt) -> [UInt8]? {
         var length = 0
-        let number = file.number
         let value = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
             length = swb_get_attribute(number, name, buffer.baseAddress, buffer.count)
             count = max(0, length)

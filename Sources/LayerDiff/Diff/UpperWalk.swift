@@ -144,7 +144,9 @@ struct UpperWalk {
 
     private static func haveSameKind(_ left: TreeEntry.Kind, _ right: TreeEntry.Kind) -> Bool {
         switch (left, right) {
-        case (.file, .file), (.hardLink, .file), (.symlink, .symlink), (.fifo, .fifo): true
+        case (.file, .file), (.hardLink, .file), (.fifo, .fifo): true
+        // What a link leads to cannot be changed: with another target it is another link.
+        case (.symlink(let one), .symlink(let other)): one == other
         case (.characterDevice, .characterDevice), (.blockDevice, .blockDevice): true
         default: false
         }
@@ -247,6 +249,7 @@ private struct OverlayMarks {
     init(_ attributes: [ExtendedAttribute], _ form: OverlayForm, on node: UpperNode) throws(LayerError) {
         if form.devices == .placeholders { device = DeviceMark.kind(in: attributes) }
         if form.marksOwners { owner = OwnerMark.owner(in: attributes) }
+        var isCopiedUp = false
         let prefix = form.attributePrefix.utf8
         for attribute in attributes {
             guard attribute.name.starts(with: prefix) else {
@@ -258,10 +261,14 @@ private struct OverlayMarks {
                 isOpaque = attribute.value.elementsEqual("y".utf8)
             } else if mark.elementsEqual("whiteout".utf8) {
                 isWhiteout = true
+            } else if mark.elementsEqual("origin".utf8) {
+                isCopiedUp = true
             } else if mark.elementsEqual("redirect".utf8) || mark.elementsEqual("metacopy".utf8) {
                 let why = "the overlay was mounted with \(text(mark)), which keeps a part of it elsewhere"
                 throw LayerError(.unrepresentable(path: node.path.description, why: why))
             }
         }
+        // Root's files have no mark, wherever in the layers they came from.
+        if form.marksOwners, isCopiedUp, owner == nil { owner = .root }
     }
 }
