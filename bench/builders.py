@@ -24,6 +24,7 @@ class Call:
 
 class Builder:
     name = ""
+    only_on_request = False  # whether it has to be named by --builder
 
     def version(self) -> str:
         raise NotImplementedError
@@ -42,10 +43,13 @@ class Builder:
             log = call.log.with_suffix(f".{number}.log")
             total += run([str(word) for word in command], log, watch_memory)
             logs.append(log)
-        if not (call.output / "index.json").exists():
+        if not self.is_written(call.output):
             raise Failed(f"{self.name} ended well, but wrote no layout to {call.output}")
         call.log.write_bytes(b"".join(log.read_bytes() for log in logs))
         return total
+
+    def is_written(self, output: pathlib.Path) -> bool:
+        return (output / "index.json").exists()
 
     def forget(self, state: pathlib.Path) -> None:
         """Removes a state directory, what is mounted below it included."""
@@ -132,8 +136,45 @@ class BuildKit(Builder):
         subprocess.run(["buildctl", "prune", "--all"], capture_output=True, check=False)
 
 
+class Docker(Builder):
+    """The BuildKit in a Docker daemon that is running already. Its result is what `docker save` writes: layers that are
+    not compressed, so it has less to do than the others. CPU time and memory are those of the client alone."""
+    name = "docker"
+    only_on_request = True  # its daemon's whole build cache is emptied before each run
+
+    def __init__(self):
+        # The one beside the daemon: a client of another version may want a plugin for BuildKit.
+        self.docker = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else "docker"
+        self.has_base = False
+
+    def version(self) -> str:
+        server = self.first_line(self.docker, "version", "--format", "{{.Server.Version}}")
+        return f"dockerd {server}, its BuildKit; layers saved without compression"
+
+    def commands(self, call):
+        base = call.base.parent / "base.docker.tar"
+        if not base.exists():
+            subprocess.run(["skopeo", "copy", "--quiet", f"oci:{call.base}:latest",
+                            f"docker-archive:{base}:bench-base:latest"], check=True)
+        load = [] if self.has_base else [[self.docker, "load", "--quiet", "--input", base]]
+        self.has_base = True
+        return [*load, ["env", "DOCKER_BUILDKIT=1", self.docker, "build", "--network=none", "--progress=plain",
+                        "--build-arg", "BASE=bench-base:latest", "-f", call.buildfile, "-t", "bench", call.context],
+                [self.docker, "save", "--output", call.output, "bench"]]
+
+    def is_written(self, output):
+        return output.is_file()
+
+    def forget(self, state):
+        self.has_base = False
+        for arguments in (["rmi", "--force", "bench", "bench-base"], ["builder", "prune", "--all", "--force"]):
+            subprocess.run([self.docker, *arguments], capture_output=True, check=False)
+        super().forget(state)
+
+
 def candidates(swbuild: pathlib.Path) -> list[Builder]:
-    return [Swbuild(swbuild), RootlessSwbuild(swbuild), Buildah("buildah", "bud"), Buildah("podman", "build"), BuildKit()]
+    return [Swbuild(swbuild), RootlessSwbuild(swbuild), Buildah("buildah", "bud"), Buildah("podman", "build"), BuildKit(),
+            Docker()]
 
 
 def usable(builders: list[Builder], trial: Call) -> tuple[list[Builder], list[str]]:

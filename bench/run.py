@@ -46,7 +46,7 @@ class Bench:
             changed = self.input.change(self.changes)
             if changed:
                 self.call.buildfile.write_text(changed)
-        shutil.rmtree(self.call.output, ignore_errors=True)
+        self.remove_output()
         os.sync()
         measured = self.builder.build(self.call, watch_memory)
         if self.workload.parses_step_time:
@@ -61,9 +61,14 @@ class Bench:
         peak = max(run.peak_bytes or 0 for run in [warm_up, *measured])
         return report.Row(self.workload.name, self.workload.title, mode, self.builder.name, measured, peak)
 
+    def remove_output(self) -> None:
+        if self.call.output.is_file():
+            self.call.output.unlink()
+        shutil.rmtree(self.call.output, ignore_errors=True)
+
     def close(self) -> None:
         self.builder.forget(self.call.state)
-        shutil.rmtree(self.call.output, ignore_errors=True)
+        self.remove_output()
 
 
 def step_seconds(log: str) -> float | None:
@@ -154,7 +159,7 @@ def main() -> int:
         call = builders.Call(trial / "Buildfile", input.context, input.base, trial / "state", trial / "layout",
                              trial / "log")
         wanted = [builder for builder in builders.candidates(options.swbuild)
-                  if not options.builder or builder.name in options.builder]
+                  if builder.name in options.builder or not options.builder and not builder.only_on_request]
         used, reasons = builders.usable(wanted, call)
         lines = facts(options, used, reasons)
         print("\n".join(lines) + "\n", flush=True)

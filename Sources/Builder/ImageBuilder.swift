@@ -70,13 +70,7 @@ public struct ImageBuilder: Sendable {
         let leaks = try leakCheck(request, secrets, agents)
         try leaks.check(plan, annotations: request.annotations)
         let work = try store.makeWorkDirectory(isLazy: true)
-        // What was brought here for this build has new files each time: there is nothing to remember of them.
-        let hashes =
-            request.contextOrigin != nil
-            ? nil
-            : request.contextPath.map { path in
-                ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
-            }
+        let hashes = contentHashes(request)
         let remotes = try RemoteSources(store: store, request: request, cancellation: cancellation)
         let opener = ContextOpener(
             remotes: remotes,
@@ -85,6 +79,7 @@ public struct ImageBuilder: Sendable {
             origin: request.contextOrigin,
             sources: sources
         )
+        let ahead = BlobsAhead()
         let environment = StepEnvironment(
             store: store,
             work: work,
@@ -108,16 +103,51 @@ public struct ImageBuilder: Sendable {
                 trace: trace,
                 privilege: privilege,
                 networkHelpers: NetworkHelper.installed(),
+                ahead: ahead,
                 commandCount: plan.graph.nodes.count { if case .run = $0.operation { true } else { false } }
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
-        defer { hashes?.save() }
-        let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
-        guard !cancellation.isCancelled else { throw BuildError.cancelled }
+        return try await ahead.during(request, knownFiles: hashes?.knownCount ?? 0, (store, work, trace)) {
+            defer { hashes?.save() }
+            let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
+            guard !cancellation.isCancelled else { throw BuildError.cancelled }
+            let image = try await write(
+                request,
+                registries,
+                ahead,
+                by: { ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: $0) },
+                of: plan.result
+            )
+            if trace.isOn { progress.emit(.times(trace.times())) }
+            return BuildResult(
+                image: image,
+                tags: request.tags,
+                steps: summaries(plan.graph, states),
+                sources: sources.all
+            )
+        }
+    }
+
+    /// What is remembered of the files of a local context.
+    private func contentHashes(_ request: BuildRequest) -> ContentHashes? {
+        // What was brought here for this build has new files each time: there is nothing to remember of them.
+        guard request.contextOrigin == nil else { return nil }
+        return request.contextPath.map { path in
+            ContentHashes(path: "\(store.root)/contexts/\(Digest(of: path.utf8).hex.prefix(32))")
+        }
+    }
+
+    /// Writes the image into the store, and the outputs.
+    private func write(
+        _ request: BuildRequest,
+        _ registries: Registries,
+        _ ahead: BlobsAhead,
+        by writer: (BlobCompression) -> ImageWriter,
+        of result: StageResult
+    ) async throws -> BuiltImage {
         func write(_ compression: BlobCompression) throws -> BuiltImage {
-            let writer = ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: compression)
-            return try trace.span(.image) { try writer.write(plan.result, annotations: request.annotations) }
+            try trace.span(.image) { try writer(compression).write(result, annotations: request.annotations) }
         }
         // The store's image, and what is reported, have the form of the first output.
         let compression = request.outputs.first?.compression ?? .gzip
@@ -134,17 +164,12 @@ public struct ImageBuilder: Sendable {
                 tags: request.tags,
                 trace: trace,
                 pusher: ImagePusher(store: store, registries: registries),
+                ahead: ahead,
                 progress: progress
             )
             try await exporter.write(output)
         }
-        if trace.isOn { progress.emit(.times(trace.times())) }
-        return BuildResult(
-            image: image,
-            tags: request.tags,
-            steps: summaries(plan.graph, states),
-            sources: sources.all
-        )
+        return image
     }
 
     /// Plans, and reports what the checks found: also where planning fails, since they may say why.
@@ -232,7 +257,7 @@ extension IgnoreFile {
     static func find(beside buildFile: String?, in directory: String) throws -> IgnoreFile? {
         for suffix in [".containerignore", ".dockerignore"] {
             guard let name = buildFile.map({ $0 + suffix }), HostFile.exists(name) else { continue }
-            return IgnoreFile(name: name, bytes: try HostFile.read(name, limit: 16 << 20))
+            return IgnoreFile(name: name, bytes: try HostFile.readRegular(name, limit: 16 << 20))
         }
         return try find(in: directory)
     }

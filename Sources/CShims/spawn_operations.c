@@ -130,8 +130,21 @@ static int bind_mount(struct swb_setup *setup, const struct swb_operation *opera
     return error;
 }
 
+/// What should have been an overlay of one directory of the host's, as it is.
+static int bind_instead(struct swb_setup *setup, const struct swb_operation *operation) {
+    struct swb_operation bind = *operation;
+    bind.source = operation->list[0];
+    bind.flags = 0;
+    setup->compromises |= SWB_COMPROMISE_VIEW;
+    return bind_mount(setup, &bind);
+}
+
 static int overlay_mount(struct swb_setup *setup, const struct swb_operation *operation) {
     int mount = swb_overlay(setup, operation);
+    // The kernel takes not every file system as a layer, and in a user namespace none with other mounts beneath.
+    // Two layers may not lie in one another: the empty one is in the state directory, which may be in the context.
+    bool is_no_layer = mount == -EINVAL || mount == -ELOOP;
+    if (is_no_layer && (operation->flags & SWB_FLAG_OR_BIND) != 0) return bind_instead(setup, operation);
     if (mount < 0) return -mount;
     if (operation->relative == NULL) return swb_attach(setup, operation, mount);
 

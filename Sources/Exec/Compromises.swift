@@ -16,4 +16,6 @@ public struct Compromises: OptionSet, Sendable, Hashable {
     public static let sharedKeyring = Compromises(rawValue: 4)
     /// The step's root was moved over that of the host.
     public static let movedRoot = Compromises(rawValue: 8)
+    /// Sockets and pipes of a context that is mounted lead to the programs of the host.
+    public static let openContext = Compromises(rawValue: 16)
 }

@@ -113,6 +113,12 @@ extension SandboxPlan.Mount {
             lowered.upper = UnsafePointer(arena.string(upper))
             lowered.work = UnsafePointer(arena.string(work))
             return lowered
+        case .view(let source, let relative, let empty):
+            // In an overlay each socket and pipe is one of its own, and so are locks. It has two layers, or an upper one.
+            var lowered = overlay(lower: [source, empty], relative: relative, in: arena)
+            lowered.attributes |= MountAttributes.readOnly.rawValue
+            lowered.flags |= SWB_FLAG_OR_BIND.rawValue
+            return lowered
         case .layers(let lower, let relative):
             // One layer cannot be an overlay without an upper directory.
             if let only = lower.first, lower.count == 1 {

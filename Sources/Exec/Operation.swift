@@ -89,7 +89,8 @@ extension SandboxPlan.Mount: CustomStringConvertible {
     /// The mount after the word "cannot": what at which place.
     public var description: String {
         switch kind {
-        case .bind(let source, let relative, _, _): "mount \(Self.join(source, relative)) at \(target)"
+        case .bind(let source, let relative, _, _), .view(let source, let relative, _):
+            "mount \(Self.join(source, relative)) at \(target)"
         case .discardedWrites(let lower, let relative, _, _), .layers(let lower, let relative):
             "mount \(Self.join(lower.first ?? "", relative)) at \(target)"
         case .device(let source, _, _): "provide the device \(source) at \(target)"

@@ -34,6 +34,11 @@ extension SandboxPlan.Mount {
         /// A stack of the host's directories (the topmost first) that can be written to; the writes are thrown away.
         case discardedWrites(lower: [String], relative: String, upper: String, work: String)
 
+        /// A directory of the host, read-only, and without a way to whoever is behind its sockets and pipes.
+        ///
+        /// It takes an empty directory besides.
+        case view(source: String, relative: String, empty: String)
+
         /// A stack of layer directories (the topmost first), read-only.
         case layers(lower: [String], relative: String)
 

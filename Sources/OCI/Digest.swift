@@ -61,6 +61,19 @@ public struct Digest: Sendable {
         }
     }
 
+    /// Hands the 64 lower-case hexadecimal digits to `body`, for who would make a string of each of many in vain.
+    public func withHexDigits(_ body: (UnsafeRawBufferPointer) -> Void) {
+        withUnsafeTemporaryAllocation(byteCount: 2 * Self.size, alignment: 1) { digits in
+            withBytes { bytes in
+                for (position, byte) in bytes.enumerated() {
+                    digits[2 * position] = Self.hexDigit(byte >> 4)
+                    digits[2 * position + 1] = Self.hexDigit(byte & 15)
+                }
+            }
+            body(UnsafeRawBufferPointer(digits))
+        }
+    }
+
     /// The first 16 of the digits: enough to tell a few thousand apart where somebody looks at them.
     public var shortHex: String {
         let digits = String(words.0, radix: 16)

@@ -16,8 +16,16 @@ public struct HostFileError: Error, Sendable, Hashable, CustomStringConvertible 
         self.code = code
     }
 
+    /// The operation of ``HostFile/readRegular(_:limit:)`` on what is no file, which no error number says.
+    static let readingRegular = "read as a regular file"
+
     /// One sentence: what could not be done, and why.
-    public var description: String { "cannot \(operation) \(path): \(String(cString: strerror(code)))" }
+    public var description: String {
+        if operation == Self.readingRegular {
+            return "cannot read \(path): it is a directory, pipe, socket or device; put a regular file in its place"
+        }
+        return "cannot \(operation) \(path): \(String(cString: strerror(code)))"
+    }
 
     /// Whether the file is not there.
     public var isMissing: Bool { code == ENOENT || code == ENOTDIR }
@@ -31,6 +39,24 @@ public enum HostFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
         defer { close(descriptor) }
+        return try read(descriptor: descriptor, named: path, limit: limit)
+    }
+
+    /// The content of a regular file of at most `limit` bytes, for names that somebody else has chosen.
+    ///
+    /// A pipe that nobody writes to would be waited for without end, and a terminal be read from.
+    /// - Throws: ``HostFileError``; `EINVAL` where it is anything else.
+    public static func readRegular(_ path: String, limit: Int) throws(HostFileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw HostFileError("open", path, code: errno) }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw HostFileError("look at", path, code: errno) }
+        // A link to /dev/null is a way to say that there is nothing in it.
+        let isNull = information.st_mode & S_IFMT == S_IFCHR && information.st_rdev == 0x103
+        guard information.st_mode & S_IFMT == S_IFREG || isNull else {
+            throw HostFileError(HostFileError.readingRegular, path, code: EINVAL)
+        }
         return try read(descriptor: descriptor, named: path, limit: limit)
     }
 

@@ -7,30 +7,46 @@ extension ImageLayout {
         return stat(blobPath(descriptor.digest), &information) == 0 && information.st_size == descriptor.size
     }
 
-    /// Copies a blob to another layout by way of a file on that one's file system; its size is checked, and where
-    /// `verifying` its digest.
+    /// Copies a blob to another layout by way of a file on that one's file system, and checks its size and digest.
     /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``; nothing is left then.
+    public func copy(_ descriptor: Descriptor, to target: ImageLayout, by temporary: String) throws {
+        try copy(descriptor, toNew: temporary, verifying: true)
+        try target.place(temporary, as: descriptor)
+    }
+
+    /// Moves a file that holds a blob to its place in the layout.
+    /// - Throws: ``HostFileError``; the file is gone then.
+    public func place(_ file: String, as descriptor: Descriptor) throws {
+        let path = blobPath(descriptor.digest)
+        guard rename(file, path) == 0 else {
+            let code = errno
+            unlink(file)
+            throw HostFileError("rename into place", path, code: code)
+        }
+    }
+
+    /// Copies a blob to a new file, as long as `isWanted` says so; its size is checked, and where `verifying` its digest.
+    /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``, ``UnwantedCopy``; nothing
+    ///   is left then.
     public func copy(
         _ descriptor: Descriptor,
-        to target: ImageLayout,
-        by temporary: String,
-        verifying: Bool = true
+        toNew path: String,
+        verifying: Bool,
+        while isWanted: () -> Bool = { true }
     ) throws {
         let source = blobPath(descriptor.digest)
         let input = open(source, O_RDONLY | O_CLOEXEC)
         guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
         defer { close(input) }
-        let output = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard output >= 0 else { throw HostFileError("create", temporary, code: errno) }
+        let output = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard output >= 0 else { throw HostFileError("create", path, code: errno) }
         defer { close(output) }
         do {
-            if verifying || !Self.copyInKernel(from: input, to: output, count: descriptor.size) {
-                try copy(descriptor, from: input, to: output)
+            if try verifying || !Self.copyInKernel(from: input, to: output, count: descriptor.size, while: isWanted) {
+                try copy(descriptor, from: input, to: output, while: isWanted)
             }
-            let path = target.blobPath(descriptor.digest)
-            guard rename(temporary, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
         } catch {
-            unlink(temporary)
+            unlink(path)
             throw error
         }
     }
@@ -54,13 +70,22 @@ extension ImageLayout {
         guard rename(source, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
     }
 
+    /// How much is copied before it is asked again whether that is still wanted: milliseconds.
+    private static let stride = 16 << 20
+
     /// Copies a file of that length without reading it: whether that was possible; if not, both are at their start.
-    private static func copyInKernel(from input: CInt, to output: CInt, count: Int64) -> Bool {
+    private static func copyInKernel(
+        from input: CInt,
+        to output: CInt,
+        count: Int64,
+        while isWanted: () -> Bool
+    ) throws -> Bool {
         var information = stat()
         guard fstat(input, &information) == 0, information.st_size == count else { return false }
         var done: Int64 = 0
         while done < count {
-            let copied = sendfile(output, input, nil, Int(count - done))
+            guard isWanted() else { throw UnwantedCopy() }
+            let copied = sendfile(output, input, nil, min(Self.stride, Int(count - done)))
             if copied < 0, errno == EINTR { continue }
             guard copied > 0 else { break }
             done += Int64(copied)
@@ -73,12 +98,18 @@ extension ImageLayout {
     }
 
     /// Reads a blob and checks it; what is read is written to `output` where there is one.
-    private func copy(_ descriptor: Descriptor, from input: CInt, to output: CInt?) throws {
+    private func copy(
+        _ descriptor: Descriptor,
+        from input: CInt,
+        to output: CInt?,
+        while isWanted: () -> Bool = { true }
+    ) throws {
         let name = blobPath(descriptor.digest)
         var hasher = Digest.Hasher()
         var size: Int64 = 0
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
         while true {
+            guard isWanted() else { throw UnwantedCopy() }
             let count = read(input, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             if count < 0 { throw failure(descriptor, .unreadable(HostFileError("read", name, code: errno))) }
@@ -99,3 +130,6 @@ extension ImageLayout {
         BlobError(digest: descriptor.digest, layout: path, problem: problem)
     }
 }
+
+/// A copy was broken off because nobody wanted it any more.
+public struct UnwantedCopy: Error {}

@@ -14,7 +14,10 @@ public struct ImageLayout: Sendable {
     /// - Throws: ``DocumentError`` or ``HostFileError`` where it is none.
     public init(opening path: String) throws {
         self.path = path
-        let marker = try JSONValue(parsing: HostFile.read("\(path)/oci-layout", limit: 4096), as: "\(path)/oci-layout")
+        let marker = try JSONValue(
+            parsing: HostFile.readRegular("\(path)/oci-layout", limit: 4096),
+            as: "\(path)/oci-layout"
+        )
         guard marker["imageLayoutVersion"]?.string == "1.0.0" else {
             throw DocumentError(document: "\(path)/oci-layout", problem: .unsupported("its imageLayoutVersion"))
         }
@@ -40,7 +43,7 @@ public struct ImageLayout: Sendable {
     /// - Throws: ``DocumentError`` or ``HostFileError``.
     public func index() throws -> ImageIndex {
         let name = "\(path)/index.json"
-        return try ImageIndex(parsing: HostFile.read(name, limit: JSONValue.largestDocument), as: name)
+        return try ImageIndex(parsing: HostFile.readRegular(name, limit: JSONValue.largestDocument), as: name)
     }
 
     /// A document's bytes, checked against its descriptor.
@@ -51,7 +54,7 @@ public struct ImageLayout: Sendable {
         }
         let bytes: [UInt8]
         do {
-            bytes = try HostFile.read(blobPath(descriptor.digest), limit: JSONValue.largestDocument)
+            bytes = try HostFile.readRegular(blobPath(descriptor.digest), limit: JSONValue.largestDocument)
         } catch {
             throw BlobError(digest: descriptor.digest, layout: path, problem: .unreadable(error))
         }
@@ -75,7 +78,7 @@ public struct ImageLayout: Sendable {
         let digest = Digest(of: document)
         let path = blobPath(digest)
         // One that is there may be damaged: documents are small enough to look.
-        let isThere = (try? HostFile.read(path, limit: document.count)) == document
+        let isThere = (try? HostFile.readRegular(path, limit: document.count)) == document
         if !isThere { try HostFile.write(document, to: path, lasting: true) }
         return Descriptor(mediaType: mediaType, digest: digest, size: Int64(document.count))
     }
@@ -91,7 +94,7 @@ public struct ImageLayout: Sendable {
             guard errno == EINTR else { throw HostFileError("lock", path, code: errno) }
         }
         let name = "\(path)/index.json"
-        let before = try HostFile.read(name, limit: JSONValue.largestDocument)
+        let before = try HostFile.readRegular(name, limit: JSONValue.largestDocument)
         var index = try ImageIndex(parsing: before, as: name)
         try change(&index)
         let after = try index.json.encoded()

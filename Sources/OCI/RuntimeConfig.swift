@@ -73,15 +73,16 @@ public struct RuntimeConfig: Sendable, Hashable {
         set { members["Healthcheck"] = newValue }
     }
 
-    /// Adds a port (`80/tcp`).
-    public mutating func expose(_ port: String) { insert(port, into: "ExposedPorts") }
+    /// Adds ports (`80/tcp`).
+    public mutating func expose(_ ports: [String]) { insert(ports, into: "ExposedPorts") }
 
-    /// Adds a volume's path.
-    public mutating func addVolume(_ path: String) { insert(path, into: "Volumes") }
+    /// Adds the paths of volumes.
+    public mutating func addVolumes(_ paths: [String]) { insert(paths, into: "Volumes") }
 
-    private mutating func insert(_ key: String, into member: String) {
+    /// All at once: taking the set out and putting it back costs as much as it is large.
+    private mutating func insert(_ keys: [String], into member: String) {
         var set = members[member]?.object ?? [:]
-        set[key] = .object([:])
+        for key in keys { set[key] = .object([:]) }
         members[member] = .object(set)
     }
 

@@ -51,7 +51,8 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try copyVerified(descriptor, to: layout, by: part)
+            try copy(descriptor, toNew: part)
+            try layout.place(part, as: descriptor)
         } catch let error as BlobError {
             unlink(images.blobPath(descriptor.digest))
             throw error
@@ -105,8 +106,9 @@ extension Store {
     /// Keeps a layer's list of entries.
     /// - Throws: ``HostFileError``.
     public func keep(_ index: LayerIndex, of diffID: DiffID) throws {
-        let bytes = index.encoded()
-        try HostFile.write(bytes + Digest(of: bytes).hex.utf8, to: indexPath(diffID))
+        var bytes = index.encoded()
+        bytes.append(contentsOf: Digest(of: bytes).hex.utf8)
+        try HostFile.write(bytes, to: indexPath(diffID))
         indexes.withLock { $0[diffID] = index }
     }
 

@@ -30,15 +30,21 @@ extension Store {
     /// Smaller blobs are hashed faster than looked up.
     private static let smallestRemembered: Int64 = 1 << 20
 
-    /// Copies a blob of the store to a layout, and hashes it on the way unless it is known to be what it was when it was
-    /// hashed last.
-    func copyVerified(_ descriptor: Descriptor, to layout: ImageLayout, by temporary: String) throws {
+    /// Copies a blob of the store to a new file, as long as `isWanted` says so, and hashes it on the way unless it is known
+    /// to be what it was when it was hashed last.
+    /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``, ``UnwantedCopy``; nothing is
+    ///   left of the file then.
+    public func copy(
+        _ descriptor: Descriptor,
+        toNew file: String,
+        while isWanted: () -> Bool = { true }
+    ) throws {
         let path = images.blobPath(descriptor.digest)
         let began = Self.now
         let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
         var isKnown = isFresh(descriptor.digest)
         if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
-        try images.copy(descriptor, to: layout, by: temporary, verifying: !isKnown)
+        try images.copy(descriptor, toNew: file, verifying: !isKnown, while: isWanted)
         guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
         let statement = Self.verification(descriptor.digest, stamp)
         try database.query(statement.text, statement.values)

@@ -35,11 +35,19 @@ public final class WorkDirectory: Sendable {
         }
     }
 
-    deinit {
-        guard lock.withLock({ $0 != nil }) else { return }
-        removeTree(path)
-        // What could not be removed keeps its lock file: the next to open the store tries again.
-        if !HostFile.exists(path) { unlink(lockPath) }
+    deinit { remove() }
+
+    /// Removes the directory; nobody may be using it any more.
+    ///
+    /// It goes with its last owner, too: but that may be a thread that the end of the program overtakes.
+    public func remove() {
+        lock.withLock { lock in
+            guard lock != nil else { return }
+            removeTree(path)
+            // What could not be removed keeps its lock file: the next to open the store tries again.
+            if !HostFile.exists(path) { unlink(lockPath) }
+            lock = nil
+        }
     }
 
     /// A path below that nobody else uses.

@@ -35,6 +35,11 @@ class ContextList(Case):
         build = self.build("FROM scratch\nCOPY . /\n")
         self.assertEqual(sorted(name.strip("/") for name in build.layout.tree if name.strip("/.")), self.paths())
 
+    def test_an_ignore_file_that_is_no_file_at_all(self):
+        self.files({"f": "x"})
+        os.symlink("/dev/null", self.context / ".dockerignore")
+        self.assertIn("f", self.paths())
+
     def test_names_the_line_that_drops_something(self):
         self.example()
         entries, totals = self.objects("--dropped")

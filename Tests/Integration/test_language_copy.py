@@ -36,6 +36,13 @@ class Destinations(Copying):
                      "/h/a.txt", "/w/i", "/a.txt", "/w/z/a.txt", "/none/a.txt"):
             self.assertIn(path, tree)
 
+    def test_of_two_directories_that_a_link_brings_together_the_later_wins(self):
+        self.files({"base/b-c/": "", "src/b/f": "1", "src/b-c/f": "2"})
+        os.symlink("b-c", self.context / "base/b")
+        for flags in ("", "--exclude=none "):
+            with self.subTest(flags=flags):
+                self.assertTrue(self.copied(f"COPY base/ /x/\nCOPY {flags}src/ /x/\n")["/x/b-c/f"].endswith(" 2"))
+
     def test_links_are_followed_but_not_by_link(self):
         self.files({"a.txt": "a", "dir/b": "b"})
         base = "RUN mkdir -p /real/d && ln -s real /ln && ln -s /real/d /abs && echo x > /file && ln -s file /fl\n"

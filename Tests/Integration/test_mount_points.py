@@ -85,6 +85,15 @@ class MountPoints(Case):
                 self.assertNotIn("/d/g", tree)
 
 
+class StateInTheContext(Case):
+    def test_it_is_mounted_and_the_price_is_told(self):
+        self.state = self.context / "state"
+        self.files({"src/f": "text\n"})
+        built = self.build("FROM busybox\nRUN --mount=type=bind,source=src,target=/src cp /src/f /copy\n")
+        self.assertEqual(built.layout.text("/copy"), "text\n")
+        self.assertMentions(built, "sockets and pipes of the context")
+
+
 class Devices(Case):
     def test_a_device_of_the_host(self):
         text = "FROM busybox\nRUN {} > /o; stat -c '%F %t:%T' {} >> /o\n"

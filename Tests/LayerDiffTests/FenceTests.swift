@@ -3,7 +3,9 @@ import Testing
 
 @testable import LayerDiff
 
-/// What a thread that unpacks may change: one directory. Needs a kernel with Landlock (5.19), which fails here otherwise.
+/// What a thread that unpacks may change: one directory.
+///
+/// Needs a kernel with Landlock (6.2: older ones let it shorten files elsewhere), and fails without.
 @Suite struct FenceTests {
     let scratch: Scratch
     let inside: Directory

@@ -37,7 +37,7 @@ import Testing
 
     @Test func filesAreReadBeforeTheirTurn() throws {
         let entries = try (0..<1000).map(entry)
-        let ahead = try #require(ReadAhead(entries, hashing: true))
+        let ahead = try #require(ReadAhead(LayerEntries(entries), hashing: true))
         let first = ahead.content(of: 0)
         #expect(first == nil, "the first batch is the writer's own")
         let reader = try WorkerThread { ahead.run() }
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func fewFilesAreNotWorthAThread() throws {
-        #expect(try ReadAhead((0..<100).map(entry), hashing: false) == nil)
+        #expect(try ReadAhead(LayerEntries((0..<100).map(entry)), hashing: false) == nil)
     }
 
     @Test func digestsOfContentsAreThoseOfTheContents() throws {

@@ -26,8 +26,8 @@ import Testing
         #expect(try config().json == before)
         var changed = try config()
         changed.runtime.user = "other"
-        changed.runtime.addVolume("/w")
-        changed.runtime.expose("81/udp")
+        changed.runtime.addVolumes(["/w"])
+        changed.runtime.expose(["81/udp"])
         changed.created = "2021-01-01T00:00:00Z"
         let after = try ImageConfig(parsing: changed.json.encoded(), as: "test").json
         #expect(after["os.version"]?.string == "10.1")

@@ -75,11 +75,15 @@ extension CheckContext {
         return result
     }
 
+    /// So many variables are known at the ends of all stages together.
+    private static let mostKept = 1_000_000
+
     /// Goes through all instructions of all stages in the order of the file.
     func walk(_ body: (Visit) -> Void) {
         let globals = globals
         let stages = StageLookup(file: file, globals: globals)
         var ends: [CheckScope] = []
+        var kept = 0
         for (index, stage) in file.stages.enumerated() {
             var scope: CheckScope
             if let base = stages.base(of: index) {
@@ -90,6 +94,12 @@ extension CheckContext {
             for instruction in stage.instructions {
                 body(Visit(stage: index, instruction: instruction, scope: scope))
                 scope.apply(instruction.value, globals: globals)
+            }
+            // Stages that stand on one another all keep what those above them know: together it grows with the square.
+            kept += scope.variables.names.count
+            if kept > Self.mostKept {
+                scope.variables = KnownVariables()
+                scope.isBaseKnown = false
             }
             ends.append(scope)
         }

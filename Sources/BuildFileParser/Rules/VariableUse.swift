@@ -80,15 +80,23 @@ enum VariableValue: Sendable, Hashable {
 struct KnownVariables: Sendable {
     /// Suggestions are looked for among so many names.
     private static let suggestionLimit = 256
+    /// So many bytes of values are kept: values that name each other grow without bound.
+    private static let sizeLimit = 4 << 20
 
     private var values: [String: VariableValue] = [:]
     private(set) var names: [String] = []
+    private var size = 0
 
     subscript(name: String) -> VariableValue? { values[name] }
 
     func isDefined(_ name: String) -> Bool { values[name] != nil }
 
     mutating func define(_ name: String, _ value: VariableValue) {
+        var value = value
+        if case .text(let text) = value {
+            size += text.utf8.count
+            if size > Self.sizeLimit { value = .unknown }
+        }
         if values.updateValue(value, forKey: name) == nil { names.append(name) }
     }
 

@@ -27,6 +27,21 @@ struct FieldHasher {
         hashWhatIsMuch()
     }
 
+    /// Adds a path in two parts, of which the first ends with a slash.
+    mutating func add(path directory: ArraySlice<UInt8>, _ name: UnsafeRawBufferPointer) {
+        addLength(directory.count + name.count)
+        waiting.append(contentsOf: directory)
+        waiting.append(contentsOf: name)
+        hashWhatIsMuch()
+    }
+
+    /// Adds a digest's hexadecimal digits.
+    mutating func add(_ digest: Digest) {
+        addLength(2 * Digest.size)
+        digest.withHexDigits { waiting.append(contentsOf: $0) }
+        hashWhatIsMuch()
+    }
+
     mutating func add(_ number: Int) {
         addLength(8)
         append(UInt64(bitPattern: Int64(number)))

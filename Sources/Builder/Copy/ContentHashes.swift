@@ -28,11 +28,13 @@ final class ContentHashes: Sendable {
         state = Mutex(State(used: Array(repeating: false, count: kept.count)))
     }
 
+    /// How many files are known from earlier builds.
+    var knownCount: Int { kept.count }
+
     /// The digest of a file whose `stat` is as it was when it was hashed; `nil` where it must be read.
-    func knownDigest(of status: FileStatus) -> Digest? {
+    func knownDigest(of key: FileKey) -> Digest? {
         // A layer takes as many bytes of a file as `stat` says.
-        if status.size == 0 { return Self.ofNothing }
-        let key = FileKey(status)
+        if key.size == 0 { return Self.ofNothing }
         guard let position = kept.position(of: key) else { return state.withLock { $0.learnt[key] } }
         state.withLock { $0.used[position] = true }
         return kept.digest(at: position)
@@ -49,9 +51,9 @@ final class ContentHashes: Sendable {
     }
 
     /// Keeps the digest of a file that was read after `time`, and was then as `status` says.
-    func learn(_ digest: Digest, of status: FileStatus, at time: Int64) {
+    func learn(_ digest: Digest, of status: FileKey, at time: Int64) {
         let latest = max(status.modified.seconds, status.changed.seconds)
-        if latest < time - 2 { state.withLock { $0.learnt[FileKey(status)] = digest } }
+        if latest < time - 2 { state.withLock { $0.learnt[status] = digest } }
     }
 
     /// Writes back what this build used, where it learnt something.

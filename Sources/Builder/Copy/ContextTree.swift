@@ -46,15 +46,7 @@ final class ContextTree: SourceTree, Sendable {
         return "line \(line) of \(ignoreFileName) drops it: `\(pattern)`"
     }
 
-    private func node(
-        _ path: ContainerPath,
-        _ status: FileStatus,
-        _ verdict: IgnoreRules.Verdict
-    ) throws -> SourceNode? {
-        let isIgnored = verdict.ignored
-        if isIgnored {
-            guard status.kind == .directory, rules?.mayContainExceptions(below: path.bytes) == true else { return nil }
-        }
+    private func node(_ path: ContainerPath, _ status: FileStatus, isImplicit: Bool) throws -> SourceNode? {
         let kind: TreeEntry.Kind
         switch status.kind {
         case .file: kind = .file(size: status.size)
@@ -80,31 +72,88 @@ final class ContextTree: SourceTree, Sendable {
         return SourceNode(
             entry: entry,
             identity: isShared ? SourceNode.Identity(first: status.device, second: status.inode, path: nil) : nil,
-            isImplicit: isIgnored,
-            status: status
+            isImplicit: isImplicit,
+            status: FileKey(status),
+            isForeign: status.uid != 0 || status.gid != 0
         )
     }
 
+    /// Whether something of this kind is only there for what is below it; `nil` where the ignore file drops it.
+    ///
+    /// Where the kind is not known, it is taken for a directory.
+    private func isImplicit(_ path: ContainerPath, _ kind: FileKind?, _ verdict: IgnoreRules.Verdict) -> Bool? {
+        guard verdict.ignored else { return false }
+        guard kind == .directory || kind == nil, rules?.mayContainExceptions(below: path.bytes) == true else {
+            return nil
+        }
+        return true
+    }
+
     func node(_ path: ContainerPath) throws -> SourceNode? {
-        guard let status = try directory.status(path) else { return nil }
-        return try node(path, status, verdict(path))
+        guard let status = try directory.status(path),
+            let isImplicit = isImplicit(path, status.kind, verdict(path))
+        else { return nil }
+        return try node(path, status, isImplicit: isImplicit)
     }
 
     func children(_ path: ContainerPath) throws -> [SourceNode] {
-        let parent = verdict(path)
         var result: [SourceNode] = []
-        for item in try directory.list(path) {
-            let child = path.child(item.name)
-            let verdict = rules?.verdict(for: child.bytes, parent: parent) ?? .included
-            if let node = try node(child, item.status, verdict) { result.append(node) }
+        try forEachVisible(in: path) { name, status, isImplicit in
+            let child = path.child(name.bytes)
+            if let node = try node(child, status, isImplicit: isImplicit) { result.append(node) }
         }
         return result
     }
 
+    /// The same in less memory.
+    func compactListing(_ path: ContainerPath) throws -> CompactListing {
+        var listing = CompactListing(of: path)
+        try forEachVisible(in: path) { name, status, isImplicit in
+            // The rest is rare.
+            guard status.kind == .file || status.kind == .directory else {
+                if let node = try node(path.child(name.bytes), status, isImplicit: isImplicit) {
+                    listing.add(name.bytes, status, CompactListing.Extra(node.entry.kind))
+                    try listing.checkSize()
+                }
+                return
+            }
+            listing.add(name.bytes, status, isImplicit: isImplicit)
+            try listing.checkSize()
+        }
+        listing.finish()
+        return listing
+    }
+
+    /// Calls `body` with what is in a directory and not dropped by the ignore file.
+    ///
+    /// What the directory itself says is no directory, and the ignore file drops, the kernel is not asked about.
+    private func forEachVisible(
+        in path: ContainerPath,
+        _ body: (DirectoryName, FileStatus, _ isImplicit: Bool) throws -> Void
+    ) throws {
+        let rules = isFiltered ? rules : nil
+        let parent = rules == nil ? .included : verdict(path)
+        try directory.forEachName(in: path) { name in
+            var isOnTheWay = false
+            if let rules {
+                let child = path.child(name.bytes)
+                let verdict = rules.verdict(for: child.bytes, parent: parent)
+                guard let isImplicit = isImplicit(child, name.kind, verdict) else { return }
+                isOnTheWay = isImplicit
+            }
+            guard let status = try name.status(), !isOnTheWay || status.kind == .directory else { return }
+            try body(name, status, isOnTheWay)
+        }
+    }
+
     /// The file as it was when its digest became part of the key: a layer must be what its key says.
     func content(_ node: SourceNode) throws -> ContentSource {
-        if node.status?.size == 0 { return .none }
-        return .file(directory, node.entry.path, version: node.status.map(FileVersion.init))
+        guard let key = node.status else { return .file(directory, node.entry.path) }
+        return content(node.entry.path, key)
+    }
+
+    func content(_ path: ContainerPath, _ key: FileKey) -> ContentSource {
+        key.size == 0 ? .none : .file(directory, path, version: key.version)
     }
 
     func digest(_ node: SourceNode) throws -> Digest {
@@ -112,6 +161,9 @@ final class ContextTree: SourceTree, Sendable {
     }
 
     func knownDigest(_ node: SourceNode) -> Digest? { node.status.flatMap(hashes.knownDigest) }
+
+    /// The digest of a file that is known without reading it.
+    func knownDigest(_ key: FileKey) -> Digest? { hashes.knownDigest(of: key) }
 
     /// Keeps a digest for later builds, of a file that was read after `time`.
     func learn(_ digest: Digest, of node: SourceNode, at time: Int64) {

@@ -46,14 +46,34 @@ struct CopyLayer {
         onto stack: LayerStack?,
         owner: (uid: UInt32, gid: UInt32)?,
         now: Int64
-    ) throws -> [LayerEntry] {
+    ) throws -> LayerEntries {
         var layer = CopyLayer(step: step, stack: stack, owner: owner, now: now)
+        if selection.groups.count == 1, case .listed(let items)? = selection.groups.first?.items.storage,
+            selection.groups.first?.form == .directory,
+            let entries = try layer.entriesWhereNothingIs(items)
+        {
+            return entries
+        }
+        layer = CopyLayer(step: step, stack: stack, owner: owner, now: now)
         // Growing by doubling would take twice the memory for a moment, of what is most of a large layer's.
         let count = selection.groups.reduce(0) { $0 + $1.items.count }
         layer.placed.reserveCapacity(count)
         layer.positions.reserveCapacity(count)
         try layer.place(selection)
-        return layer.finish()
+        return LayerEntries(layer.finish())
+    }
+
+    /// The entries of a directory's contents where the destination holds nothing; `nil` where it does.
+    ///
+    /// Then nothing can be in the way, no link can lead elsewhere, and each entry has its place by its path alone.
+    private mutating func entriesWhereNothingIs(_ items: ListedItems) throws -> LayerEntries? {
+        let destination = try resolve(ContainerPath(step.destination))
+        impliedMode = impliedMode(for: .directory)
+        try placeTop(items.top.entry, at: destination)
+        let isNew = newDirectory.map { $0 == destination || $0.isAncestor(of: destination) } ?? false
+        guard isNew || stack?.children(of: destination).isEmpty ?? true else { return nil }
+        let layer = ListedLayer(items, below: finish(), at: destination, owner: owner, mode: mode)
+        return LayerEntries(from: layer)
     }
 
     // MARK: What is there
@@ -161,7 +181,7 @@ struct CopyLayer {
         // Where each directory of the source went: a link to a directory leads its contents elsewhere.
         var places: [ContainerPath: ContainerPath] = [.root: destination]
         var last: (source: ContainerPath, place: ContainerPath)?
-        for item in group.items {
+        for item in group.items.inWalkOrder {
             guard let parent = item.relative.parent else {
                 try placeTop(item.node.entry, at: destination)
                 continue

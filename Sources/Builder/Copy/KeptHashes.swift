@@ -30,6 +30,9 @@ extension FileKey {
             changed: status.changed
         )
     }
+
+    /// The same for who reads the file again.
+    var version: FileVersion { FileVersion(inode: inode, size: size, modified: modified, changed: changed) }
 }
 
 /// Digests as they are kept in a file: records in the order of their inodes, looked up in the bytes as they were read.

@@ -27,8 +27,6 @@ struct SelectionDigest {
 }
 
 extension Selection {
-    private static let keptFiles = 10_000
-
     /// The digest of what was selected, as far as it matters to the step: names, kinds, modes, owners, contents.
     ///
     /// Times do not count: a file that was only touched is the same file.
@@ -42,47 +40,23 @@ extension Selection {
         if let read { learn(read.digests, at: read.at) }
         var contents = try contentDigests(read?.digests ?? [:]).makeIterator()
         var fields = FieldHasher(domain: "selection")
-        var files: [SelectionDigest.KeptFile] = []
-        let modesMatter = mode.flatMap(ModeChange.init(parsing:))?.isRelative ?? true
-        var seen: [SourceNode.Identity: Int] = [:]
         fields.add(needsDirectory ? 1 : 0)
         fields.add(makesDestination ? 1 : 0)
         fields.add(groups.count)
+        let modesMatter = mode.flatMap(ModeChange.init(parsing:))?.isRelative ?? true
+        var hasher = SelectionHasher(fields: fields, modesMatter: modesMatter, ownersMatter: owner == nil)
         for group in groups {
-            fields.add("\(group.form)")
-            fields.add(group.items.count)
-            for item in group.items {
-                let entry = item.node.entry
-                let content = contents.next() ?? nil
-                fields.add(item.relative.bytes)
-                if modesMatter { fields.add(Int(entry.mode)) }
-                if owner == nil {
-                    fields.add(Int(entry.uid))
-                    fields.add(Int(entry.gid))
-                }
-                fields.add(entry.attributes.count)
-                for attribute in entry.attributes {
-                    fields.add(attribute.name)
-                    fields.add(attribute.value)
-                }
-                if let identity = item.node.identity {
-                    if let first = seen[identity] {
-                        fields.add("link")
-                        fields.add(first)
-                        continue
-                    }
-                    seen[identity] = seen.count
-                }
-                try fields.add(kind: entry.kind) {
-                    let digest = try content ?? trees[item.tree].digest(item.node)
-                    if files.count < Self.keptFiles {
-                        files.append(SelectionDigest.KeptFile(path: entry.path, mode: entry.mode, digest: digest))
-                    }
-                    return digest
+            hasher.begin(group)
+            switch group.items.storage {
+            case .listed(let items): try hasher.add(items, read: read?.digests ?? [:])
+            case .list(let items):
+                for item in items {
+                    let content = contents.next() ?? nil
+                    try hasher.add(item) { try content ?? trees[item.tree].digest(item.node) }
                 }
             }
         }
-        return SelectionDigest(digest: fields.finalize(), files: files)
+        return SelectionDigest(digest: hasher.fields.finalize(), files: hasher.files)
     }
 
     private func learn(_ digests: [ContainerPath: Digest], at time: Int64) {
@@ -92,28 +66,28 @@ extension Selection {
         }
     }
 
-    /// The digests of all items that are files, in order; `nil` for others, and for further names of a file.
+    /// The digests of all items in lists that are files, in order; `nil` for others, and for further names of a file.
     ///
     /// Those that are not known are read, on two threads where there are many.
     private func contentDigests(_ read: [ContainerPath: Digest]) throws -> [Digest?] {
         var digests: [Digest?] = []
-        digests.reserveCapacity(groups.reduce(0) { $0 + $1.items.count })
-        var unknown: [(position: Int, group: Int, item: Int)] = []
+        var unknown: [(position: Int, item: Item)] = []
         var seen: Set<SourceNode.Identity> = []
-        for (group, items) in groups.map(\.items).enumerated() {
-            for (index, item) in items.enumerated() {
+        for group in groups {
+            guard case .list(let items) = group.items.storage else { continue }
+            for item in items {
                 var known: Digest?
                 if case .file = item.node.entry.kind, item.node.identity.map({ seen.insert($0).inserted }) ?? true {
                     known = trees[item.tree].knownDigest(item.node)
                     if known == nil, item.tree == 0 { known = read[item.node.entry.path] }
-                    if known == nil { unknown.append((digests.count, group, index)) }
+                    if known == nil { unknown.append((digests.count, item)) }
                 }
                 digests.append(known)
             }
         }
         let places = unknown
         let read = try inParallel(places.count, threads: places.count < 16 ? 1 : 2) { number in
-            let item = groups[places[number].group].items[places[number].item]
+            let item = places[number].item
             return try trees[item.tree].digest(item.node)
         }
         for (place, digest) in zip(places, read) { digests[place.position] = digest }
@@ -122,12 +96,10 @@ extension Selection {
 }
 
 extension FieldHasher {
-    /// Adds what a node is, with the digest of its content where it is a file.
-    mutating func add(kind: TreeEntry.Kind, content: () throws -> Digest) rethrows {
+    /// Adds what a node is; the digest of a regular file's content has to follow.
+    mutating func add(kind: TreeEntry.Kind) {
         switch kind {
-        case .file:
-            add("file")
-            add(try content().hex)
+        case .file: add("file")
         case .directory: add("directory")
         case .symlink(let target):
             add("symlink")

@@ -27,7 +27,7 @@ struct Selection {
         }
 
         var form: Form
-        var items: [Item]
+        var items: SelectedItems
     }
 
     var groups: [Group] = []
@@ -97,6 +97,14 @@ struct Selector {
         tree index: Int
     ) throws {
         let root = directory.entry.path
+        if excludes == nil, let context = tree as? ContextTree {
+            var top = directory
+            top.isImplicit = false
+            let files = try ListedWalk.files(below: root, of: context)
+            let items = ListedItems(tree: context, treeNumber: index, top: top, files: files, prefix: prefix)
+            selection.groups.append(Selection.Group(form: form, items: SelectedItems(items)))
+            return
+        }
         var items: [Selection.Item] = []
         // The directory itself is named: an ignore file that lets only parts of it through does not drop it.
         var start = directory
@@ -107,7 +115,7 @@ struct Selector {
             guard below.isRoot || !isExcluded(relative) else { return }
             items.append(Selection.Item(relative: relative, node: node, tree: index))
         }
-        selection.groups.append(Selection.Group(form: form, items: items))
+        selection.groups.append(Selection.Group(form: form, items: SelectedItems(items)))
     }
 
     private func selectWithParents(
@@ -131,11 +139,11 @@ struct Selector {
         let place = kept.last.map { relative.appending($0) } ?? relative
         guard !isExcluded(place) else { return }
         if node.entry.isDirectory {
-            selection.groups.append(Selection.Group(form: .tree, items: items))
+            selection.groups.append(Selection.Group(form: .tree, items: SelectedItems(items)))
             try selectDirectory(node, below: place, form: .tree, into: &selection, tree: index)
         } else {
             items.append(Selection.Item(relative: place, node: node, tree: index))
-            selection.groups.append(Selection.Group(form: .tree, items: items))
+            selection.groups.append(Selection.Group(form: .tree, items: SelectedItems(items)))
         }
     }
 }

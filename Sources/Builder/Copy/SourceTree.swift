@@ -16,8 +16,10 @@ struct SourceNode: Sendable {
     var identity: Identity?
     /// Whether an ignore file excludes this directory, though not all that is below it.
     var isImplicit = false
-    /// For the stat cache; zero where the tree has its own.
-    var status: FileStatus?
+    /// What tells the file's content from another, for a file of the host.
+    var status: FileKey?
+    /// Whether the host's file belongs to somebody else than root.
+    var isForeign = false
 }
 
 /// A tree of files to take from: a build context, a stage's file system, an unpacked archive.
@@ -82,7 +84,7 @@ private struct TreeWalk {
     let tree: any SourceTree
     /// Directories that are visited with the first of what is below them.
     var pending: [SourceNode] = []
-    var ahead: ListingAhead?
+    var ahead: ListingAhead<[SourceNode]>?
     private var isBegun = false
 
     init(tree: any SourceTree) { self.tree = tree }
@@ -103,7 +105,9 @@ private struct TreeWalk {
     private mutating func children(of node: SourceNode) throws -> [SourceNode] {
         if let ahead { return try ahead.children(node.entry.path) }
         let children = try tree.children(node.entry.path)
-        if !isBegun, tree.isListedByKernel { ahead = ListingAhead.begin(with: children, of: tree) }
+        if !isBegun, tree.isListedByKernel {
+            ahead = ListingAhead.begin(with: children) { [tree] in try tree.children($0) }
+        }
         isBegun = true
         return children
     }

@@ -11,6 +11,7 @@ struct Exporter {
     let tags: [ImageReference]
     let trace: Trace
     let pusher: ImagePusher
+    let ahead: BlobsAhead
     let progress: any ProgressSink
 
     func write(_ output: OutputSpec) async throws {
@@ -60,12 +61,16 @@ struct Exporter {
     /// Copies the blobs that the layout has not got, where they are large two at a time: most of it is hashing.
     private func copyBlobs(to layout: ImageLayout) async throws {
         let (store, trace) = (store, trace)
-        let missing = blobs.filter { !layout.hasBlob($0) }
+        var missing = blobs.filter { !layout.hasBlob($0) }
+        let copied = await ahead.files(for: missing.map(\.digest))
+        // One that cannot be moved there is copied like the others.
+        missing.removeAll { blob in copied[blob.digest].map { (try? layout.place($0, as: blob)) != nil } ?? false }
         guard !missing.isEmpty else { return }
         let threads = missing.reduce(0) { $0 + $1.size } > Self.smallBlobs ? 2 : 1
+        let rest = missing
         try await onThread {
-            _ = try inParallel(missing.count, threads: threads, batch: 1) { number in
-                let blob = missing[number]
+            _ = try inParallel(rest.count, threads: threads, batch: 1) { number in
+                let blob = rest[number]
                 try trace.span(.blob, detail: blob.digest.description) { try store.export(blob, to: layout) }
             }
         }

@@ -34,6 +34,7 @@ extension Planner {
 
     private mutating func declare(_ arg: ArgInstruction, in state: inout StageState) throws(Diagnostic) {
         var texts: [String] = []
+        var growth = Growth()
         for declaration in arg.declarations {
             let name = declaration.name.value
             declaredArguments.insert(name)
@@ -41,6 +42,7 @@ extension Planner {
             // A default that is not needed may ask for what is not there; one that is sees the names before it.
             if value == nil, let word = declaration.defaultValue { value = try word.expand { state.scope[$0] }.text }
             value = value ?? arguments.globalValue(name)
+            try growth.add(value ?? "", instead: declaration.defaultValue?.raw ?? "", at: declaration.name.range)
             state.scope.declareArgument(name, value: value)
             texts.append(value.map { "\(name)=\($0)" } ?? name)
         }
@@ -52,9 +54,10 @@ extension Planner {
         in scope: VariableScope
     ) throws(Diagnostic) -> [(name: String, value: String)] {
         var result: [(name: String, value: String)] = []
+        var growth = Growth()
         for pair in pairs {
-            let key = try pair.key.expand { scope[$0] }.text
-            let value = try pair.value.expand { scope[$0] }.text
+            let key = try growth.expand(pair.key, in: scope)
+            let value = try growth.expand(pair.value, in: scope)
             result.append((key, value))
         }
         return result
@@ -105,26 +108,38 @@ extension Planner {
 
     private func words(_ words: [Word], in scope: VariableScope) throws(Diagnostic) -> [(text: String, word: Word)] {
         var result: [(text: String, word: Word)] = []
+        var growth = Growth()
         for word in words {
-            for expansion in try word.expandToWords({ scope[$0] }) { result.append((expansion.text, word)) }
+            for expansion in try word.expandToWords({ scope[$0] }) {
+                try growth.add(expansion.text, instead: word.raw, at: word.range)
+                result.append((expansion.text, word))
+            }
         }
         return result
     }
+
+    /// All there are, of each protocol.
+    private static let mostPorts = 3 * 65536
 
     private func expose(_ list: [Word], in state: inout StageState) throws(Diagnostic) {
         var ports: [String] = []
         // In the order of the words as written, which is how other builders list them.
         for item in try words(list.sorted { $0.raw < $1.raw }, in: state.scope) {
             ports += try PortSpec.expand(item.text, at: item.word.range)
+            // Nine bytes of a range are more than 65,000 ports.
+            guard ports.count <= Self.mostPorts else {
+                throw Diagnostic("EXPOSE lists more than \(Self.mostPorts) ports", at: item.word.range)
+            }
         }
-        for port in ports { state.config.runtime.expose(port) }
+        state.config.runtime.expose(ports)
         state.note(HistoryText.list("EXPOSE", ports))
     }
 
     private func addVolumes(_ list: [Word], in state: inout StageState) throws(Diagnostic) {
         var paths: [String] = []
+        var growth = Growth()
         for word in list {
-            let path = try word.expand { [scope = state.scope] in scope[$0] }.text
+            let path = try growth.expand(word, in: state.scope)
             guard !path.isEmpty else {
                 throw Diagnostic(
                     "VOLUME needs a path",
@@ -134,7 +149,7 @@ extension Planner {
             }
             paths.append(path)
         }
-        for path in paths { state.config.runtime.addVolume(path) }
+        state.config.runtime.addVolumes(paths)
         state.note(HistoryText.list("VOLUME", paths))
     }
 

@@ -17,6 +17,7 @@ extension Planner {
         }
         var mounts: [MountSpec] = []
         for mount in run.mounts { mounts.append(try planMount(mount, after: mounts, in: state)) }
+        try inheritance.add(step: state.scope.count, at: state.origin)
         let step = RunStep(
             base: state.node,
             arguments: arguments,
@@ -123,7 +124,8 @@ extension Planner {
         in state: inout StageState
     ) throws(Diagnostic) {
         let scope = state.scope
-        func text(_ word: Word) throws(Diagnostic) -> String { try word.expand { scope[$0] }.text }
+        var growth = Growth()
+        func text(_ word: Word) throws(Diagnostic) -> String { try growth.expand(word, in: scope) }
         func optionalText(_ word: Word?) throws(Diagnostic) -> String? {
             guard let word else { return nil }
             return try text(word)
@@ -140,6 +142,7 @@ extension Planner {
             switch source {
             case .heredoc(let heredoc):
                 let content = try heredoc.expand { scope[$0] }
+                try growth.add(content, instead: heredoc.content, at: heredoc.range)
                 sources.append(.inline(name: heredoc.name, content: content))
                 shown.append("<<\(heredoc.name)")
             case .path(let word):

@@ -34,6 +34,8 @@ struct Planner {
     var declaredArguments: Set<String> = []
     private var nodesByIdentity: [NodeIdentity: NodeID] = [:]
     private var planned: [Int: StageState] = [:]
+    private var historyBytes = 0
+    var inheritance = Inheritance()
     /// The stages' numbers by their names in lower case.
     private let stageNumbers: [String: Int]
     private var imageNodes: [ImageKey: NodeID] = [:]
@@ -157,8 +159,9 @@ struct Planner {
             } catch {
                 throw state.isTrigger ? Self.failure(of: triggers[position], error, at: stage.from.value.image) : error
             }
-            try state.checkSize(at: state.origin)
+            try state.checkSize(at: state.origin, whole: &historyBytes)
         }
+        try inheritance.add(stage: state)
         planned[index] = state
         return state
     }

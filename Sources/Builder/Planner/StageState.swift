@@ -21,6 +21,8 @@ struct StageState: Sendable {
     var triggerCount = 0
     /// The bytes of the history's lines that were checked, and how many lines those are.
     private var checked = (bytes: 0, lines: 0)
+    /// As much as a build file may have itself.
+    private static let largestWhole = 64 << 20
     /// The place of the instruction being planned.
     var origin: SourceRange?
     /// Whether that is a trigger of the base image, whose words stand nowhere in the file.
@@ -101,7 +103,10 @@ struct StageState: Sendable {
     }
 
     /// Refuses values that multiply: every one of them stands in a line of the history.
-    mutating func checkSize(at range: SourceRange?) throws(Diagnostic) {
+    ///
+    /// `whole` is what all stages of the file have made of it.
+    mutating func checkSize(at range: SourceRange?, whole: inout Int) throws(Diagnostic) {
+        let before = checked.bytes
         for item in history[min(checked.lines, history.count)...] {
             switch item {
             case .inherited: continue
@@ -109,12 +114,10 @@ struct StageState: Sendable {
             }
         }
         checked.lines = history.count
-        guard checked.bytes <= JSONValue.largestDocument else {
-            throw Diagnostic(
-                "with the values of this instruction, the image's configuration grows beyond 4 MiB",
-                at: range,
-                notes: ["no registry takes a larger one; put what is so long into a file"]
-            )
+        guard checked.bytes <= JSONValue.largestDocument else { throw Growth.diagnostic(at: range) }
+        whole += checked.bytes - before
+        guard whole <= Self.largestWhole else {
+            throw Diagnostic("the configurations of all stages together grow beyond 64 MiB", at: range)
         }
     }
 

@@ -7,6 +7,9 @@ struct VariableScope: Sendable {
     /// The names that ARG declared, in order of first declaration.
     private(set) var declaredArguments: OrderedSet<String> = []
 
+    /// How many variables and declarations there are.
+    var count: Int { values.count + declaredArguments.count }
+
     /// The names of all variables, in order of first setting.
     var names: [String] { Array(values.keys) }
 

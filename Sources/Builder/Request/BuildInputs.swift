@@ -125,9 +125,11 @@ public struct InputLoader: Sendable {
         let files = ContextFiles(path: contextPath, isForeign: false)
         guard file != "-" else { return try loadWithBuildFileFromStandardInput(files) }
         let name = try file.map { absolute($0, in: directory) } ?? "\(contextPath)/\(Self.defaultFile(in: files))"
+        // What the caller names may be a pipe, as a shell's <(…) is.
+        let read = file == nil ? HostFile.readRegular(_:limit:) : HostFile.read(_:limit:)
         return BuildInputs(
             buildFileName: file ?? name,
-            buildFile: try HostFile.read(name, limit: Self.largestBuildFile),
+            buildFile: try read(name, Self.largestBuildFile),
             contextPath: contextPath,
             ignoreFile: try IgnoreFile.find(beside: name, in: contextPath)
         )

@@ -20,7 +20,7 @@ struct ContextFiles: Sendable {
 
     /// The content of one of the context's files.
     func read(_ name: String, limit: Int) throws -> [UInt8] {
-        guard isForeign else { return try HostFile.read("\(path)/\(name)", limit: limit) }
+        guard isForeign else { return try HostFile.readRegular("\(path)/\(name)", limit: limit) }
         let file: OwnedDescriptor
         do throws(FileError) {
             file = try Directory(path: path).openFileInRoot(ContainerPath(name))

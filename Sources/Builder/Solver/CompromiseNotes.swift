@@ -28,5 +28,12 @@ final class CompromiseNotes: Sendable {
             .movedRoot,
             "the root of steps is moved over that of the machine, since an initial RAM file system cannot be left"
         ),
+        (
+            .openContext,
+            """
+            sockets and pipes of the context lead to programs of the machine where it is mounted: its file system, or \
+            another one mounted in it, cannot be a layer, or the state directory lies in it
+            """
+        ),
     ]
 }

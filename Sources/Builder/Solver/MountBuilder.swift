@@ -140,7 +140,9 @@ struct MountBuilder {
                 work: try runner.environment.work.makeDirectory("mount-work", mode: 0o700)
             )
         } else if case .context = source, let directory = lower.first {
-            kind = .bind(source: directory, relative: relative, readOnly: true, recursive: false)
+            // Not a bind: a program of the host may listen at a socket in there, or read from a pipe.
+            let empty = try runner.environment.work.makeDirectory("mount-empty")
+            kind = .view(source: directory, relative: relative, empty: empty)
         } else {
             kind = .layers(lower: lower, relative: relative)
         }
@@ -155,7 +157,7 @@ struct MountBuilder {
         var isForeign = context.isFiltered
         guard !isForeign else { return true }
         try context.walk(start) { node in
-            if let status = node.status, status.uid != 0 || status.gid != 0 { isForeign = true }
+            if node.isForeign { isForeign = true }
         }
         return isForeign
     }

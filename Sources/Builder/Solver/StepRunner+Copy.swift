@@ -195,7 +195,7 @@ extension StepRunner {
             let items = tree.nodes.map {
                 Selection.Item(relative: $0.entry.path, node: $0, tree: result.trees.count - 1)
             }
-            result.groups[position] = Selection.Group(form: .archive, items: items)
+            result.groups[position] = Selection.Group(form: .archive, items: SelectedItems(items))
         }
         return result
     }

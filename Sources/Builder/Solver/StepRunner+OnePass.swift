@@ -27,6 +27,7 @@ extension StepRunner {
         guard try store.records(ofDefinition: definition, limit: 1).isEmpty else { return nil }
         let began = Int64(time(nil))
         let start = Clock.now()
+        environment.ahead.stop()
         let produced = try produce(step, selection, on: base)
         let contents = ContentDigests()
         let written = try write(produced, LayerOptions(contents: contents))
@@ -51,18 +52,22 @@ extension StepRunner {
         guard !step.isAdd, selection.trees.first is ContextTree else { return false }
         var files = 0
         var unknown: Int64 = 0
+        // A sparse file may be as large as a number can be.
+        func add(_ size: Int64) { unknown = min(unknown, Self.fewestBytes) + min(size, Self.fewestBytes) }
         for group in selection.groups {
             files += group.items.count
-            for item in group.items {
+            if case .listed(let items) = group.items.storage { add(items.unknownBytes(Self.fewestBytes)) }
+            guard case .list(let items) = group.items.storage else { continue }
+            for item in items {
                 guard case .file(let size) = item.node.entry.kind else { continue }
-                if selection.trees[item.tree].knownDigest(item.node) == nil { unknown += size }
+                if selection.trees[item.tree].knownDigest(item.node) == nil { add(size) }
             }
         }
         return files <= Self.mostFiles && unknown >= Self.fewestBytes
     }
 
     /// The digests by the files' paths in the context.
-    private static func digests(_ contents: ContentDigests, of entries: [LayerEntry]) -> [ContainerPath: Digest] {
+    private static func digests(_ contents: ContentDigests, of entries: LayerEntries) -> [ContainerPath: Digest] {
         var result: [ContainerPath: Digest] = [:]
         for (number, entry) in entries.enumerated() {
             guard case .file(_, let path, _) = entry.content, let digest = contents[number] else { continue }

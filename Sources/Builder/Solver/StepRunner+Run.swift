@@ -70,7 +70,10 @@ extension StepRunner {
             let below = node.entry.path.dropping(root.entry.path)
             items.append(Selection.Item(relative: below, node: node, tree: 0))
         }
-        let selection = Selection(groups: [Selection.Group(form: .directory, items: items)], trees: [tree])
+        let selection = Selection(
+            groups: [Selection.Group(form: .directory, items: SelectedItems(items))],
+            trees: [tree]
+        )
         let content = try selection.digest(owner: nil, mode: nil)
         if case .node = source { try store.insertSelection(selectionName, digest: content.digest) }
         return content
@@ -177,7 +180,7 @@ extension StepRunner {
         }
         warn(ofRewritten: rewritten)
         isKept = true
-        return Produced(entries: entries, upper: upper, scratch: scratch, blob: place.blob, usage: usage)
+        return Produced(entries: LayerEntries(entries), upper: upper, scratch: scratch, blob: place.blob, usage: usage)
     }
 
     /// Says what was weaker than it should be; memory that may be swapped matters where secrets are in it.

@@ -62,7 +62,7 @@ struct StepRunner: Sendable {
 
     /// The entries of the layer that a step leaves, and the directory that already holds them unpacked.
     struct Produced {
-        var entries: [LayerEntry]
+        var entries: LayerEntries
         /// An upper directory that can serve as the unpacked layer.
         var upper: String?
         /// Whether another key means another layer: what a COPY leaves is all in its key.
@@ -95,6 +95,7 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
+        environment.ahead.stop()
         let document = key.fields.document()
         let fields = StepFields.encoded(document)
         let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)
@@ -170,7 +171,7 @@ struct StepRunner: Sendable {
             let before = RunWindow(began: record.created, seconds: record.seconds)
             guard Self.haveSameTimes(index, run, try store.index(of: diffID), before) else { continue }
             let blob = try store.openBlob(of: diffID)
-            let isSame = try blob.withDescriptor { try LayerReader.hasSameContent(produced.entries, asBlob: $0) }
+            let isSame = try blob.withDescriptor { try LayerReader.hasSameContent(Array(produced.entries), asBlob: $0) }
             if isSame { return (diffID, record.created, record.seconds) }
         }
         return nil
@@ -288,7 +289,9 @@ struct StepRunner: Sendable {
             }
             return try at(node.display.places.destination) {
                 Produced(
-                    entries: try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now)
+                    entries: LayerEntries(
+                        try DirectoryLayer.entries(step.path, in: stack, owner: owner, now: environment.now)
+                    )
                 )
             }
         }

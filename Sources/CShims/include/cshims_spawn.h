@@ -42,6 +42,7 @@ enum swb_operation_flags {
     SWB_FLAG_USER_XATTR = 8,     // overlay keeps its marks in user.overlay.* (user namespaces)
     SWB_FLAG_LEGACY_OVERLAY = 16, // mount the overlay the way kernels before 6.5 need it (tests)
     SWB_FLAG_COVERED = 32, // the overlay's work directory is the one that the staging area covers
+    SWB_FLAG_OR_BIND = 64, // where the kernel makes no overlay of the first layer, that is bound
     SWB_FLAG_DEVICE = 256 // the source of a bind must be the device `device` of the type in `mode`
 };
 
@@ -148,6 +149,7 @@ enum swb_compromise {
     SWB_COMPROMISE_SYSFS = 2,   // /sys is the host's, read-only
     SWB_COMPROMISE_KEYRING = 4, // no session keyring of its own
     SWB_COMPROMISE_ROOT = 8,    // the root was moved over that of the host, not changed
+    SWB_COMPROMISE_VIEW = 16,   // sockets and pipes of a context lead to the host's programs
 };
 
 /// The only thing the child ever writes, at once (it is smaller than PIPE_BUF). One may say that the command begins; of those

@@ -17,10 +17,15 @@ public struct FileVersion: Sendable, Hashable {
 
     /// The version that has this status.
     public init(_ status: FileStatus) {
-        inode = status.inode
-        size = status.size
-        modified = status.modified
-        changed = status.changed
+        self.init(inode: status.inode, size: status.size, modified: status.modified, changed: status.changed)
+    }
+
+    /// The version of which the file system says this.
+    public init(inode: UInt64, size: Int64, modified: Timestamp, changed: Timestamp) {
+        self.inode = inode
+        self.size = size
+        self.modified = modified
+        self.changed = changed
     }
 }
 

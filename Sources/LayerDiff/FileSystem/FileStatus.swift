@@ -20,6 +20,14 @@ public enum FileKind: Sendable, Hashable {
     }
 }
 
+extension FileKind {
+    /// The kind in the `d_type` of a directory's record, see readdir(3); `nil` where the file system does not say.
+    init?(directoryType: UInt8) {
+        // The numbers are those of the type bits of a mode, moved to the right.
+        self.init(mode: UInt32(directoryType) << 12)
+    }
+}
+
 /// A point in time, as file systems store it.
 public struct Timestamp: Sendable, Hashable {
     /// Whole seconds since the epoch.

@@ -98,9 +98,10 @@ struct TarHeader {
             Self.put(octal: Int64(deviceMajor), digits: 7, at: 329, in: block)
             Self.put(octal: Int64(deviceMinor), digits: 7, at: 337, in: block)
             // The checksum counts itself as eight spaces.
-            var sum: Int64 = 8 * 0x20
-            for byte in block { sum += Int64(byte) }
-            Self.put(octal: sum, digits: 6, at: 148, in: block)
+            var sum: UInt32 = 8 * 0x20
+            // Without a look at overflow, which 512 bytes cannot cause: the compiler adds many at once then.
+            for offset in 0..<Self.blockSize { sum &+= UInt32(block[offset]) }
+            Self.put(octal: Int64(sum), digits: 6, at: 148, in: block)
             block[155] = UInt8(ascii: " ")
         }
     }

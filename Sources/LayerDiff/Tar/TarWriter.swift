@@ -95,7 +95,7 @@ struct TarWriter {
 
     /// Refuses what a layer has no words for.
     private static func check(_ entry: TreeEntry) throws(LayerError) {
-        for component in entry.path.components where Whiteouts.isReserved(component) {
+        if Whiteouts.hasReserved(entry.path) {
             let why = "layers keep names that begin with .wh. for marks of what is deleted; rename it"
             throw LayerError(.unrepresentable(path: entry.path.description, why: why))
         }

@@ -75,6 +75,20 @@ public struct ContainerPath: Sendable, Hashable {
     /// The path of `name` in this directory; `name` is one component, as a directory lists it.
     public func child(_ name: [UInt8]) -> ContainerPath { ContainerPath(parent: self, name: name) }
 
+    /// The path of `name` in this directory; `name` is one component, as a directory lists it.
+    public func child(_ name: UnsafeRawBufferPointer) -> ContainerPath {
+        let above = isRoot ? 0 : bytes.count + 1
+        return ContainerPath(
+            clean: [UInt8](unsafeUninitializedCapacity: above + name.count) { buffer, count in
+                let path = UnsafeMutableRawBufferPointer(buffer)
+                path.copyBytes(from: bytes)
+                if above > 0 { path[above - 1] = UInt8(ascii: "/") }
+                UnsafeMutableRawBufferPointer(rebasing: path[above...]).copyMemory(from: name)
+                count = above + name.count
+            }
+        )
+    }
+
     /// This path with all of `other` behind it.
     public func appending(_ other: ContainerPath) -> ContainerPath {
         if isRoot { return other }

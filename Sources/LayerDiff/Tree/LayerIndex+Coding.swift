@@ -20,7 +20,7 @@ extension LayerIndex {
         var previous: [UInt8] = []
         for entry in entries {
             let path = entry.path.bytes
-            let shared = zip(previous, path).prefix { $0 == $1 }.count
+            let shared = Self.sharedCount(previous, path)
             output.append(number: UInt64(shared))
             output.append(string: path[shared...])
             output.append(kind: entry.kind)
@@ -36,6 +36,14 @@ extension LayerIndex {
             previous = path
         }
         return output
+    }
+
+    /// How many bytes both begin with.
+    private static func sharedCount(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        let most = min(left.count, right.count)
+        var count = 0
+        while count < most, left[count] == right[count] { count += 1 }
+        return count
     }
 
     /// Reads what ``encoded()`` wrote.

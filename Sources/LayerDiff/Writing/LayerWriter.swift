@@ -15,7 +15,17 @@ public enum LayerWriter {
         options: LayerOptions = LayerOptions(),
         search: PatternSearch? = nil
     ) throws(LayerError) -> PendingLayer {
-        let entries = Array(entries)
+        try begin(LayerEntries(Array(entries)), blob: blob, options: options, search: search)
+    }
+
+    /// The same for entries that need not be in memory all at once.
+    /// - Throws: ``LayerError`` when a content cannot be read, changed meanwhile, or the blob cannot be written.
+    public static func begin(
+        _ entries: LayerEntries,
+        blob: FileDescriptor,
+        options: LayerOptions = LayerOptions(),
+        search: PatternSearch? = nil
+    ) throws(LayerError) -> PendingLayer {
         var writer = try TarWriter(blob: blob, options: options, search: search)
         writer.expect(entries.count)
         let ahead = ReadAhead(entries, hashing: options.contents != nil)

@@ -37,7 +37,7 @@ final class ReadAhead: @unchecked Sendable {
         case read(Contents)
     }
 
-    private let entries: [LayerEntry]
+    private let entries: LayerEntries
     private let batches: [Range<Int>]
     private let hashes: Bool
     private let monitor = Monitor()
@@ -50,7 +50,7 @@ final class ReadAhead: @unchecked Sendable {
     private var contents: Contents?
 
     /// `nil` where there are too few small files for it.
-    init?(_ entries: [LayerEntry], hashing: Bool) {
+    init?(_ entries: LayerEntries, hashing: Bool) {
         batches = Self.batches(of: entries)
         guard batches.count > Self.fewestFiles / Self.mostFiles else { return nil }
         self.entries = entries
@@ -58,18 +58,17 @@ final class ReadAhead: @unchecked Sendable {
         states = Array(repeating: .untouched, count: batches.count)
     }
 
-    private static func isSmallFile(_ entry: LayerEntry) -> Int64? {
-        guard case .file(let size) = entry.entry.kind, case .file = entry.content, size <= largestFile else {
-            return nil
-        }
+    /// The size of an entry that is a small file.
+    private static func smallFileSize(_ number: Int, of entries: LayerEntries) -> Int64? {
+        guard let size = entries.fileSize(number), size <= largestFile else { return nil }
         return size
     }
 
-    private static func batches(of entries: [LayerEntry]) -> [Range<Int>] {
+    private static func batches(of entries: LayerEntries) -> [Range<Int>] {
         var result: [Range<Int>] = []
         var (start, files, bytes) = (0, 0, Int64(0))
-        for (number, entry) in entries.enumerated() {
-            guard let size = isSmallFile(entry) else { continue }
+        for number in entries.indices {
+            guard let size = smallFileSize(number, of: entries) else { continue }
             if files == mostFiles || bytes + size > mostBytes {
                 result.append(start..<number)
                 (start, files, bytes) = (number, 0, 0)
@@ -157,7 +156,7 @@ final class ReadAhead: @unchecked Sendable {
         var contents = Contents(first: range.lowerBound)
         contents.bytes = [UInt8](unsafeUninitializedCapacity: Int(Self.mostBytes)) { buffer, count in
             for number in range {
-                guard let size = Self.isSmallFile(entries[number]), count + Int(size) <= buffer.count else {
+                guard let size = Self.smallFileSize(number, of: entries), count + Int(size) <= buffer.count else {
                     contents.places.append(nil)
                     contents.digests.append(nil)
                     continue

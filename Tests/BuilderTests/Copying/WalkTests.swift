@@ -74,16 +74,6 @@ import Testing
     }
 }
 
-/// A tree whose walk lists each directory when it comes to it.
-private struct ListedInPlace: SourceTree {
-    let tree: ContextTree
-
-    func node(_ path: ContainerPath) throws -> SourceNode? { try tree.node(path) }
-    func children(_ path: ContainerPath) throws -> [SourceNode] { try tree.children(path) }
-    func content(_ node: SourceNode) throws -> ContentSource { try tree.content(node) }
-    func digest(_ node: SourceNode) throws -> Digest { try tree.digest(node) }
-}
-
 /// A tree with a directory that cannot be listed.
 private struct Failing: SourceTree {
     let tree: ContextTree

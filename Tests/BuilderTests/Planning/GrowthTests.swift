@@ -32,6 +32,34 @@ import Testing
         )
     }
 
+    @Test(arguments: ["ENV b$n=$a", "LABEL l$n=$a", "ARG b$n=$a", "VOLUME $a", "EXPOSE $a", "COPY $a /x/"])
+    func wordsOfOneInstructionThatAddUpAreRefused(_ form: String) throws {
+        let words = form.split(separator: " ")
+        let numbered = (0..<40).map { String(words[1]).replacing("$n", with: "\($0)") }
+        let many = numbered + words.dropFirst(2).map(String.init)
+        #expect(
+            try refusal("FROM scratch\n" + Self.large + "\(words[0]) \(many.joined(separator: " "))\n")
+                == "with the values of this instruction, the image's configuration grows beyond 4 MiB"
+        )
+    }
+
+    @Test func rangesOfPortsThatAddUpAreRefused() throws {
+        let once = "EXPOSE 1-65535 1-65535/udp"
+        #expect(try refusal("FROM scratch\n\(once)\n") == nil)
+        #expect(
+            try refusal("FROM scratch\n\(once) 1-65535/sctp 1-65535\n") == "EXPOSE lists more than 196608 ports"
+        )
+    }
+
+    @Test func stagesThatInheritAreRefused() throws {
+        let variables = (0..<2000).map { " v\($0)=x" }.joined()
+        let stages = (1..<1000).map { "FROM s\($0 - 1) AS s\($0)\nENV own\($0)=x\n" }.joined()
+        #expect(
+            try refusal("FROM scratch AS s0\nENV\(variables)\n" + stages)
+                == "the stages and steps of this file inherit too many variables and lines of history from one another"
+        )
+    }
+
     @Test func aFewLargeValuesAreFine() throws {
         #expect(try refusal("FROM scratch\n" + Self.large + "ENV b=$a\nLABEL c=$a\n") == nil)
     }

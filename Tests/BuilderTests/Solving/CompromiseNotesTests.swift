@@ -13,7 +13,7 @@ import Testing
         #expect(notes.sentences(for: [.swap, .sharedKeyring]).isEmpty)
     }
 
-    @Test(arguments: [Compromises.swap, .hostSystemInformation, .sharedKeyring, .movedRoot])
+    @Test(arguments: [Compromises.swap, .hostSystemInformation, .sharedKeyring, .movedRoot, .openContext])
     func eachHasASentence(compromise: Compromises) {
         #expect(CompromiseNotes().sentences(for: compromise).count == 1)
     }

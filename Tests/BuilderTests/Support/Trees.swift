@@ -47,7 +47,7 @@ extension CopyStep {
 
     /// The layer that the step leaves on a file system.
     func layer(from tree: any SourceTree, onto stack: LayerStack?) throws -> [LayerEntry] {
-        try CopyLayer.entries(of: try selection(from: tree), step: self, onto: stack, owner: nil, now: 7)
+        Array(try CopyLayer.entries(of: try selection(from: tree), step: self, onto: stack, owner: nil, now: 7))
     }
 }
 
@@ -101,4 +101,14 @@ func link(_ path: String, to target: String) -> TreeEntry {
         gid: 0,
         modified: 5
     )
+}
+
+/// A tree whose walk lists each directory when it comes to it.
+struct ListedInPlace: SourceTree {
+    let tree: ContextTree
+
+    func node(_ path: ContainerPath) throws -> SourceNode? { try tree.node(path) }
+    func children(_ path: ContainerPath) throws -> [SourceNode] { try tree.children(path) }
+    func content(_ node: SourceNode) throws -> ContentSource { try tree.content(node) }
+    func digest(_ node: SourceNode) throws -> Digest { try tree.digest(node) }
 }

@@ -134,6 +134,17 @@ class Case(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "it never happened")
             time.sleep(0.02)
 
+    def settle(self) -> None:
+        """Waits until the context's files count as unchanged for long enough to be remembered."""
+        last = max(path.stat().st_ctime for path in self.context.rglob("*"))
+        self.wait_for(lambda: self.now() > last + 3)
+
+    def now(self) -> float:
+        """The clock of the file system's times."""
+        mark = self.directory / "mark"
+        mark.write_text("")
+        return mark.stat().st_mtime
+
     # --- asserting ----------------------------------------------------------------------
 
     def assertClean(self, build: Build) -> None:

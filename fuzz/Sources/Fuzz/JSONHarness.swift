@@ -32,7 +32,7 @@ private func check(_ config: ImageConfig) {
     runtime.setEnvironment("FUZZ", to: "1")
     require(runtime.environmentValue("FUZZ") == "1", "a variable that was set is not there")
     require(runtime.environment.count <= before + 1, "one variable more is several")
-    runtime.expose("80/tcp")
-    runtime.addVolume("/volume")
+    runtime.expose(["80/tcp"])
+    runtime.addVolumes(["/volume"])
     require(runtime.json["Volumes"]?["/volume"] != nil, "a volume that was added is not there")
 }
