@@ -48,27 +48,16 @@ extension OwnershipSupervisor {
         var status = cshims_status()
         guard cshims_status(file.number, "", &status) == 0, files.isInRoot(status.device) else { return nil }
         var owner = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        guard let path = upper.path(of: file), let own = upper.file(at: path) else { return owner }
-        // It was in a layer, and was copied up since.
-        if Self.attribute(Self.originMark, ofFile: own.number) != nil { return nil }
-        owner.gid = groupOfNewFile(at: path)
+        guard let found = upper.find(file, status) else { return owner }
+        if found.isCopiedUp(status) { return nil }
+        if case .directory(let group) = upper.groupOfNewFiles(besides: found.path, marked: markedOwner) {
+            owner.gid = group
+        }
         return owner
     }
 
-    /// What overlayfs writes on files and directories that it copied up (overlayfs.rst, "Inode properties").
-    private static let originMark = "user.overlay.origin"
-
-    /// The group of what was made at a path: that of who made it, or of its directory where that is set-group-ID.
-    private func groupOfNewFile(at path: [CChar]) -> UInt32 {
-        let parent = UpperFiles.parent(of: path)
-        var status = cshims_status()
-        guard let directory = upper.file(at: parent), cshims_status(directory.number, "", &status) == 0,
-            mode_t(status.mode) & S_ISGID != 0
-        else { return scope.credentials.gid }
-        let mark = Self.attribute(marks.owner(.root).name, ofFile: directory.number)
-        if let owner = mark.flatMap(marks.readOwner) { return owner.gid }
-        if parent.isEmpty || Self.attribute(Self.originMark, ofFile: directory.number) != nil { return 0 }
-        return groupOfNewFile(at: parent)
+    private func markedOwner(_ file: SharedDescriptor) -> FileOwner? {
+        Self.attribute(marks.owner(.root).name, ofFile: file.number).flatMap(marks.readOwner)
     }
 
     private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {

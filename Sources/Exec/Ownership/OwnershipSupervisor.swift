@@ -45,6 +45,7 @@ public final class OwnershipSupervisor: CallSupervisor {
     public init(_ scope: Scope, marks: FileMarks) {
         self.scope = scope
         self.marks = marks
+        traps = Self.traps(scope)
         upper = UpperFiles(scope.upperDirectory)
         links = LinkOwners(ofLayers: scope.linkOwners, upper: upper)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
@@ -54,7 +55,7 @@ public final class OwnershipSupervisor: CallSupervisor {
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
-    public var owners: [UInt64: FileOwner] { links.changes }
+    public var owners: [UInt64: LinkOwner] { links.changes }
 
     /// What every step of this scope is asked about.
     public static func traps(_ scope: Scope) -> [CallTrap] {
@@ -69,7 +70,7 @@ public final class OwnershipSupervisor: CallSupervisor {
     private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
 
     /// The same.
-    public var traps: [CallTrap] { Self.traps(scope) }
+    public let traps: [CallTrap]
 
     /// Without it, device nodes are refused as the kernel refuses them; owners must be heard of.
     public func mayRunUnsupervised(_ error: Errno) -> Bool { !scope.marksOwners }
@@ -91,7 +92,7 @@ public final class OwnershipSupervisor: CallSupervisor {
                 beginProgram(call, files)
                 return .proceed
             case let name where Self.nameNames.contains(name):
-                keepOwners(call, files)
+                try keepOwners(call, files)
                 return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }
@@ -157,7 +158,7 @@ extension OwnershipSupervisor {
         if uid != .max { owner.uid = uid }
         if gid != .max { owner.gid = gid }
         guard takesMarks else {
-            if isInRoot { links.set(owner, of: file, inode: status.inode) }
+            if isInRoot { try links.set(owner, of: file) }
             return
         }
         try Self.set(marks.owner(owner), on: file)
@@ -180,12 +181,10 @@ extension OwnershipSupervisor {
     func recordedOwner(_ file: borrowing Descriptor, isInRoot: (UInt64) -> Bool) -> FileOwner? {
         guard !links.isEmpty else { return nil }
         var status = cshims_status()
-        guard cshims_status(file.number, "", &status) == 0, let owner = links.owner(of: status.inode) else {
-            return nil
-        }
+        guard cshims_status(file.number, "", &status) == 0 else { return nil }
         // Others take marks, and may have the number of a link that is gone.
         let kind = mode_t(status.mode) & S_IFMT
-        guard kind == S_IFLNK || kind == S_IFIFO else { return nil }
+        guard kind == S_IFLNK || kind == S_IFIFO, let owner = links.owner(of: file, status) else { return nil }
         return isInRoot(status.device) ? owner : nil
     }
 

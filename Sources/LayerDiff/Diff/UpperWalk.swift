@@ -68,7 +68,8 @@ struct UpperWalk {
             return whiteout(node.path, found)
         }
         let all = try file { () throws(FileError) in try node.directory.extendedAttributes(named: node.name) }
-        let marks = try OverlayMarks(all, form, on: node)
+        var marks = try OverlayMarks(all, form, on: node)
+        if form.marksOwners { marks.owner = marks.owner ?? owners.record(of: node) }
         if marks.isWhiteout && status.kind == .file && status.size == 0 { return whiteout(node.path, found) }
         if status.kind == .directory {
             return try directory(node, marks, found: found, below: below)
@@ -127,7 +128,7 @@ struct UpperWalk {
     ) -> OwnerMark.Owner {
         guard form.marksOwners else { return OwnerMark.Owner(uid: status.uid, gid: status.gid) }
         var owner = owners.owner(mark, status, before: before)
-        if let groupOfNew, before == nil, mark == nil, owners.record(of: status) == nil { owner.gid = groupOfNew }
+        if let groupOfNew, before == nil, mark == nil { owner.gid = groupOfNew }
         return owner
     }
 
@@ -242,7 +243,7 @@ private struct OverlayMarks {
     /// The device node that a placeholder stands for.
     private(set) var device: TreeEntry.Kind?
     /// Whose the file would be.
-    private(set) var owner: OwnerMark.Owner?
+    var owner: OwnerMark.Owner?
     private(set) var others: [ExtendedAttribute] = []
 
     /// Marks of the other form are none: a step can set `user.overlay.*` on the files of a mount that does not heed it.
