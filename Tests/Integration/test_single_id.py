@@ -67,8 +67,8 @@ class Owners(RootlessCase):
         (self.context / "names").write_bytes(compile_c(NAMES))
         self.assertSame(
             "FROM busybox\nCOPY --chmod=755 names /\n"
-            "RUN mkdir /d && cd /d && for i in a b c d e; do ln -s $i $i; chown -h $(printf %d \"'$i\") $i; done && ln -s f f && "
-            "ln -s p to-p && chown -h 9 to-p && mkfifo p q && chown 7:8 p\n"
+            "RUN mkdir /d && cd /d && for i in a b c d e; do ln -s $i $i; chown -h $(printf %d \"'$i\") $i; done && "
+            "ln -s f f && ln -s p to-p && chown -h 9 to-p && mkfifo p q && chown 7:8 p\n"
             "RUN cd /d && /names exchange a b && /names exchange c f && /names link d hard && /names follow to-p followed && "
             "/names exchange p q && stat -c '%n %u:%g' * > /seen\n")
 
@@ -79,22 +79,24 @@ class Owners(RootlessCase):
                         "stat -c '%n %u:%g' * > /seen\n")
 
     def test_links_and_pipes_that_were_copied_up_before_they_get_other_names(self):
-        self.assertSame("FROM busybox\nRUN mkdir -m 777 /d && cd /d && ln -s a l && mkfifo -m 666 p && chown -h 1000 l p && "
-                        "ln -s b m && mkfifo q && chown 1000:7 q\n"
-                        "USER build\nRUN cd /d && touch -h -d @1 l && chmod 600 p && chmod 640 q && stat -c '%n %u:%g' * > /tmp/a && "
-                        "mv l l2 && mv p p2 && mv q q2 && mv m m2 && stat -c '%n %u:%g' * > /tmp/b\n")
+        self.assertSame(
+            "FROM busybox\nRUN mkdir -m 777 /d && cd /d && ln -s a l && mkfifo -m 666 p && chown -h 1000 l p && "
+            "ln -s b m && mkfifo q && chown 1000:7 q\n"
+            "USER build\nRUN cd /d && touch -h -d @1 l && chmod 600 p && chmod 640 q && "
+            "stat -c '%n %u:%g' * > /tmp/a && "
+            "mv l l2 && mv p p2 && mv q q2 && mv m m2 && stat -c '%n %u:%g' * > /tmp/b\n")
 
     def test_new_links_have_no_owners_of_many_that_are_gone(self):
         names = "$(seq 300)"
-        self.assertSame(f"FROM busybox\nRUN mkdir /d && cd /d && for i in {names}; do ln -s $i old$i; done && chown -h 5:6 old* && "
-                        f"rm old* && for i in {names}; do ln -s $i $i; done && stat -c '%n %u:%g' * > /seen\n")
+        self.assertSame(f"FROM busybox\nRUN mkdir /d && cd /d && for i in {names}; do ln -s $i old$i; done && "
+                        f"chown -h 5:6 old* && rm old* && for i in {names}; do ln -s $i $i; done && stat -c '%n %u:%g' * > /seen\n")
 
     def test_the_group_of_a_directory_far_up(self):
         """More directories than the program may have open."""
         down = "i=0; while [ $i -lt 600 ]; do mkdir d && cd d && i=$((i+1)) || exit 1; done"
         words, output, _ = self.arguments(
-            f"FROM busybox\nRUN ulimit -n 2000 && mkdir /s && chgrp 50 /s && chmod 2775 /s && cd /s && ({down}; touch f && stat -c %g f > /seen) "
-            "&& rm -r /s/d\n")
+            "FROM busybox\nRUN ulimit -n 2000 && mkdir /s && chgrp 50 /s && chmod 2775 /s && cd /s && "
+            f"({down}; touch f && stat -c %g f > /seen) && rm -r /s/d\n")
         build = self.as_user("sh", "-c", 'ulimit -S -n 400 && exec "$@"', "sh", SWBUILD, *words, env=EPOCH, flags=["--no-ids"])
         self.assertEqual(build.status, 0, build.stderr)
         self.assertEqual(Layout(output).text("/seen"), "50\n")
