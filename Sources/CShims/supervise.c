@@ -92,7 +92,7 @@ int swb_write_statx(pid_t process, uint64_t address, int file, uint32_t mask, co
 
 int swb_was_made_since(int file, int64_t seconds, uint32_t nanoseconds) {
     struct statx status;
-    if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return 0;
+    if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 || (status.stx_mask & STATX_BTIME) == 0) return -1;
     if (status.stx_btime.tv_sec != seconds) return status.stx_btime.tv_sec > seconds;
     return status.stx_btime.tv_nsec >= nanoseconds;
 }

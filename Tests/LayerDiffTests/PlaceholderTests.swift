@@ -1,3 +1,4 @@
+import CShims
 import Testing
 
 @testable import LayerDiff
@@ -129,6 +130,8 @@ import Testing
         try shell("cd \(scratch.path)/out && touch new && rm d/f && echo more > d/f && ln -s x new-link")
         let user = OwnerMark.Owner(uid: 1000, gid: 1001)
         let inode = try #require(try directory.status(ContainerPath("new-link"))).inode
+        let identity = cshims_identity(directory.rawDescriptor, "new-link")
+        #expect(identity != 0)
         func found(_ owners: StepOwners) throws -> [String] {
             let changes = try UpperDirectory.changes(
                 in: directory,
@@ -139,7 +142,10 @@ import Testing
             try UpperDirectory.markOwners(of: changes.map(\.entry), in: directory)
             return self.owners(changes)
         }
-        let recorded = [inode: OwnerMark.Owner(uid: 7, gid: 8)]
+        var recorded = [inode: StepOwners.Record(owner: OwnerMark.Owner(uid: 7, gid: 8), identity: identity &+ 2)]
+        // That was another link, which had the number before.
+        #expect(try found(StepOwners(recorded: recorded, ofNewFiles: user)).last == "/new-link 1000:1001")
+        recorded[inode]?.identity = identity
         #expect(
             try found(StepOwners(recorded: recorded, ofNewFiles: user)) == [
                 "/d 1:2", "/d/f 33:34", "/new 1000:1001", "/new-link 7:8",

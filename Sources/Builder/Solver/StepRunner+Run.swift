@@ -166,7 +166,7 @@ extension StepRunner {
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
             let owners = StepOwners(
-                recorded: (supervisor?.owners ?? [:]).mapValues { OwnerMark.Owner(uid: $0.uid, gid: $0.gid) },
+                recorded: (supervisor?.owners ?? [:]).mapValues(StepOwners.Record.init),
                 ofNewFiles: OwnerMark.Owner(uid: user.uid, gid: user.gid)
             )
             let found = try UpperDirectory.changesAndRewrites(

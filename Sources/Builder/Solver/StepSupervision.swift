@@ -94,6 +94,13 @@ extension OwnershipSupervisor {
     }
 }
 
+extension StepOwners.Record {
+    /// What the supervisor recorded.
+    init(_ link: LinkOwner) {
+        self.init(owner: OwnerMark.Owner(uid: link.owner.uid, gid: link.owner.gid), identity: link.identity)
+    }
+}
+
 extension FileMarks {
     /// The marks from which layers are made.
     fileprivate static let ofLayers = FileMarks(

@@ -46,6 +46,11 @@ int cshims_openat2(int directory, const char *_Nonnull path, uint64_t flags, uin
 /* statx(2) that follows no link; the empty path is `directory` itself. */
 int cshims_status(int directory, const char *_Nonnull path, struct cshims_status *_Nonnull status);
 
+/* What tells a file from one that had its inode number before: a digest of the handle that the file system has for it
+   (name_to_handle_at(2)), else of the time when it was made; 0 where there is neither. No link is followed; the empty path
+   is `directory` itself. */
+uint64_t cshims_identity(int directory, const char *_Nonnull path);
+
 /* getdents64(2): records of `struct linux_dirent64`, whose name is a flexible array that Swift does not see. */
 long cshims_getdents(int directory, void *_Nonnull buffer, size_t size);
 

@@ -36,7 +36,7 @@ int swb_write_statx(
     int process, uint64_t address, int file, uint32_t mask, const struct swb_appearance *_Nonnull seen
 );
 
-/* Whether the file behind a descriptor was made at a moment or later: 1 or 0; 0 too where the file system does not know. */
+/* Whether the file behind a descriptor was made at a moment or later: 1 or 0; -1 where the file system does not know. */
 int swb_was_made_since(int file, int64_t seconds, uint32_t nanoseconds);
 
 /* The first two bytes of the file behind a descriptor of O_PATH, which the caller can read; -EIO where it is shorter. */

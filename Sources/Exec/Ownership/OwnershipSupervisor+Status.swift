@@ -42,15 +42,22 @@ extension OwnershipSupervisor {
     /// Whose a file is, where that can be told.
     ///
     /// A file without a mark is root's, or was made by this step as its user.
-    private func owner(of file: borrowing Descriptor, _ files: CallerFiles) -> FileOwner? {
+    func owner(of file: borrowing Descriptor, _ files: CallerFiles) -> FileOwner? {
         if let owner = markedOwner(file) ?? recordedOwner(file, isInRoot: files.isInRoot) { return owner }
-        let user = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        guard user != .root, swb_was_made_since(file.number, Int64(began.tv_sec), UInt32(began.tv_nsec)) == 1 else {
-            return nil
-        }
+        guard swb_was_made_since(file.number, Int64(began.tv_sec), UInt32(began.tv_nsec)) == 1 else { return nil }
         var status = cshims_status()
-        guard cshims_status(file.number, "", &status) == 0 else { return nil }
-        return files.isInRoot(status.device) ? user : nil
+        guard cshims_status(file.number, "", &status) == 0, files.isInRoot(status.device) else { return nil }
+        var owner = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
+        guard let found = upper.find(file, status) else { return owner }
+        if found.isCopiedUp(status) { return nil }
+        if case .directory(let group) = upper.groupOfNewFiles(besides: found.path, marked: markedOwner) {
+            owner.gid = group
+        }
+        return owner
+    }
+
+    private func markedOwner(_ file: SharedDescriptor) -> FileOwner? {
+        Self.attribute(marks.owner(.root).name, ofFile: file.number).flatMap(marks.readOwner)
     }
 
     private func statFile(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) -> Descriptor {

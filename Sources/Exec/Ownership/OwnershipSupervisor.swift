@@ -38,13 +38,16 @@ public final class OwnershipSupervisor: CallSupervisor {
     let processes: PretendedCredentials
     /// When the step's first file can have been made; the kernel takes the times of files from this clock.
     let began: timespec
-    private let links: LinkOwners
+    let links: LinkOwners
+    let upper: UpperFiles
 
     /// A supervisor for one step.
     public init(_ scope: Scope, marks: FileMarks) {
         self.scope = scope
         self.marks = marks
-        links = LinkOwners(ofLayers: scope.linkOwners, upperDirectory: scope.upperDirectory)
+        traps = Self.traps(scope)
+        upper = UpperFiles(scope.upperDirectory)
+        links = LinkOwners(ofLayers: scope.linkOwners, upper: upper)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)
@@ -52,20 +55,22 @@ public final class OwnershipSupervisor: CallSupervisor {
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
-    public var owners: [UInt64: FileOwner] { links.changes }
+    public var owners: [UInt64: LinkOwner] { links.changes }
 
     /// What every step of this scope is asked about.
     public static func traps(_ scope: Scope) -> [CallTrap] {
         var names = scope.makesDevices ? ["mknod", "mknodat"] : []
         if scope.showsDevices || scope.marksOwners { names += statNames }
         if scope.marksOwners { names += ownerNames + programNames + PretendedCredentials.names }
+        let mayLose = !scope.linkOwners.isEmpty || scope.credentials.uid != 0 || scope.credentials.gid != 0
+        if scope.marksOwners, mayLose { names += nameNames }
         return names.isEmpty ? [] : [CallTrap(names)]
     }
 
     private static let ownerNames = ["chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat"]
 
     /// The same.
-    public var traps: [CallTrap] { Self.traps(scope) }
+    public let traps: [CallTrap]
 
     /// Without it, device nodes are refused as the kernel refuses them; owners must be heard of.
     public func mayRunUnsupervised(_ error: Errno) -> Bool { !scope.marksOwners }
@@ -85,6 +90,9 @@ public final class OwnershipSupervisor: CallSupervisor {
                 return call.isNative ? try status(call, files) : .proceed
             case let name where Self.programNames.contains(name):
                 beginProgram(call, files)
+                return .proceed
+            case let name where Self.nameNames.contains(name):
+                try keepOwners(call, files)
                 return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }
@@ -125,7 +133,7 @@ extension OwnershipSupervisor {
         }
         guard call.isWaiting else { return .failure(.interrupted) }
         guard processes.mayAct(call.thread, with: .chown) else { return .failure(.notPermitted) }
-        try setOwner(file, uid: Self.id(ids.0), gid: Self.id(ids.1), isInRoot: files.isInRoot)
+        try setOwner(file, uid: Self.id(ids.0), gid: Self.id(ids.1), files)
         return .value(0)
     }
 
@@ -134,23 +142,23 @@ extension OwnershipSupervisor {
         _ file: borrowing Descriptor,
         uid: UInt32,
         gid: UInt32,
-        isInRoot: (UInt64) -> Bool
+        _ files: CallerFiles
     ) throws(Errno) {
         var status = cshims_status()
         guard cshims_status(file.number, "", &status) == 0 else { throw .badFileDescriptor }
+        let isInRoot = files.isInRoot(status.device)
+        let unknown = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
+        var owner = owner(of: file, files) ?? (isInRoot ? .root : unknown)
         // The kernel does what a change of owner does besides: it takes set-user-ID bits and capabilities away.
         let flags = CInt(CSHIMS_AT_EMPTY_PATH)
         let done = fchownat(file.number, "", uid == .max ? .max : 0, gid == .max ? .max : 0, flags)
         guard done == 0 else { throw Errno(rawValue: errno) }
         let kind = mode_t(status.mode) & S_IFMT
         let takesMarks = kind == S_IFREG || kind == S_IFDIR
-        let unchanged = FileOwner(uid: scope.credentials.uid, gid: scope.credentials.gid)
-        let recorded = takesMarks ? nil : links.owner(of: status.inode)
-        var owner = (takesMarks ? markedOwner(file) : recorded) ?? (takesMarks ? unchanged : .root)
         if uid != .max { owner.uid = uid }
         if gid != .max { owner.gid = gid }
         guard takesMarks else {
-            if isInRoot(status.device) { links.set(owner, of: file, inode: status.inode) }
+            if isInRoot { try links.set(owner, of: file) }
             return
         }
         try Self.set(marks.owner(owner), on: file)
@@ -173,18 +181,19 @@ extension OwnershipSupervisor {
     func recordedOwner(_ file: borrowing Descriptor, isInRoot: (UInt64) -> Bool) -> FileOwner? {
         guard !links.isEmpty else { return nil }
         var status = cshims_status()
-        guard cshims_status(file.number, "", &status) == 0, let owner = links.owner(of: status.inode) else {
-            return nil
-        }
+        guard cshims_status(file.number, "", &status) == 0 else { return nil }
         // Others take marks, and may have the number of a link that is gone.
         let kind = mode_t(status.mode) & S_IFMT
-        guard kind == S_IFLNK || kind == S_IFIFO else { return nil }
+        guard kind == S_IFLNK || kind == S_IFIFO, let owner = links.owner(of: file, status) else { return nil }
         return isInRoot(status.device) ? owner : nil
     }
 
     static func attribute(_ name: String, of file: borrowing Descriptor) -> [UInt8]? {
+        attribute(name, ofFile: file.number)
+    }
+
+    static func attribute(_ name: String, ofFile number: CInt) -> [UInt8]? {
         var length = 0
-        let number = file.number
         let value = [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
             length = swb_get_attribute(number, name, buffer.baseAddress, buffer.count)
             count = max(0, length)

@@ -68,7 +68,8 @@ struct UpperWalk {
             return whiteout(node.path, found)
         }
         let all = try file { () throws(FileError) in try node.directory.extendedAttributes(named: node.name) }
-        let marks = try OverlayMarks(all, form, on: node)
+        var marks = try OverlayMarks(all, form, on: node)
+        if form.marksOwners { marks.owner = marks.owner ?? owners.record(of: node) }
         if marks.isWhiteout && status.kind == .file && status.size == 0 { return whiteout(node.path, found) }
         if status.kind == .directory {
             return try directory(node, marks, found: found, below: below)
@@ -127,7 +128,7 @@ struct UpperWalk {
     ) -> OwnerMark.Owner {
         guard form.marksOwners else { return OwnerMark.Owner(uid: status.uid, gid: status.gid) }
         var owner = owners.owner(mark, status, before: before)
-        if let groupOfNew, before == nil, mark == nil, owners.record(of: status) == nil { owner.gid = groupOfNew }
+        if let groupOfNew, before == nil, mark == nil { owner.gid = groupOfNew }
         return owner
     }
 
@@ -144,7 +145,9 @@ struct UpperWalk {
 
     private static func haveSameKind(_ left: TreeEntry.Kind, _ right: TreeEntry.Kind) -> Bool {
         switch (left, right) {
-        case (.file, .file), (.hardLink, .file), (.symlink, .symlink), (.fifo, .fifo): true
+        case (.file, .file), (.hardLink, .file), (.fifo, .fifo): true
+        // What a link leads to cannot be changed: with another target it is another link.
+        case (.symlink(let one), .symlink(let other)): one == other
         case (.characterDevice, .characterDevice), (.blockDevice, .blockDevice): true
         default: false
         }
@@ -240,13 +243,14 @@ private struct OverlayMarks {
     /// The device node that a placeholder stands for.
     private(set) var device: TreeEntry.Kind?
     /// Whose the file would be.
-    private(set) var owner: OwnerMark.Owner?
+    var owner: OwnerMark.Owner?
     private(set) var others: [ExtendedAttribute] = []
 
     /// Marks of the other form are none: a step can set `user.overlay.*` on the files of a mount that does not heed it.
     init(_ attributes: [ExtendedAttribute], _ form: OverlayForm, on node: UpperNode) throws(LayerError) {
         if form.devices == .placeholders { device = DeviceMark.kind(in: attributes) }
         if form.marksOwners { owner = OwnerMark.owner(in: attributes) }
+        var isCopiedUp = false
         let prefix = form.attributePrefix.utf8
         for attribute in attributes {
             guard attribute.name.starts(with: prefix) else {
@@ -258,10 +262,14 @@ private struct OverlayMarks {
                 isOpaque = attribute.value.elementsEqual("y".utf8)
             } else if mark.elementsEqual("whiteout".utf8) {
                 isWhiteout = true
+            } else if mark.elementsEqual("origin".utf8) {
+                isCopiedUp = true
             } else if mark.elementsEqual("redirect".utf8) || mark.elementsEqual("metacopy".utf8) {
                 let why = "the overlay was mounted with \(text(mark)), which keeps a part of it elsewhere"
                 throw LayerError(.unrepresentable(path: node.path.description, why: why))
             }
         }
+        // Root's files have no mark, wherever in the layers they came from.
+        if form.marksOwners, isCopiedUp, owner == nil { owner = .root }
     }
 }

@@ -44,13 +44,27 @@ public enum OwnerMark {
 
 /// What is known of a step's files beside the marks on them.
 public struct StepOwners: Sendable {
-    /// The owners of symbolic links and pipes, which take no marks, by inode.
-    public var recorded: [UInt64: OwnerMark.Owner]
+    /// What is recorded of a symbolic link or a pipe, which take no marks.
+    public struct Record: Sendable, Hashable {
+        /// Whose it is.
+        public var owner: OwnerMark.Owner
+        /// What tells it from a later file with its inode number (`cshims_identity`); 0 where that is not known.
+        public var identity: UInt64
+
+        /// A record of an owner.
+        public init(owner: OwnerMark.Owner, identity: UInt64) {
+            self.owner = owner
+            self.identity = identity
+        }
+    }
+
+    /// What is recorded of symbolic links and pipes, by inode.
+    public var recorded: [UInt64: Record]
     /// Whose the step's new files are.
     public var ofNewFiles: OwnerMark.Owner
 
     /// What is known of a step that ran as `ofNewFiles`.
-    public init(recorded: [UInt64: OwnerMark.Owner] = [:], ofNewFiles: OwnerMark.Owner = .root) {
+    public init(recorded: [UInt64: Record] = [:], ofNewFiles: OwnerMark.Owner = .root) {
         self.recorded = recorded
         self.ofNewFiles = ofNewFiles
     }
@@ -58,13 +72,20 @@ public struct StepOwners: Sendable {
     /// What is recorded of a link or a pipe.
     ///
     /// Files and directories take marks, and may have the number of a link that is gone.
-    func record(of status: FileStatus) -> OwnerMark.Owner? {
-        status.kind == .file || status.kind == .directory ? nil : recorded[status.inode]
+    func record(of node: UpperNode) -> OwnerMark.Owner? {
+        guard node.status.kind == .symlink || node.status.kind == .fifo, let record = recorded[node.status.inode] else {
+            return nil
+        }
+        let directory = node.directory
+        let identity = withExtendedLifetime(directory) {
+            withCString(node.name) { cshims_identity(directory.rawDescriptor, $0) }
+        }
+        return record.identity == 0 || record.identity == identity ? record.owner : nil
     }
 
-    /// Whose a file is, given its mark and what was at its place below.
+    /// Whose a file is, given its mark or record and what was at its place below.
     func owner(_ mark: OwnerMark.Owner?, _ status: FileStatus, before: TreeEntry?) -> OwnerMark.Owner {
-        if let mark = mark ?? record(of: status) { return mark }
+        if let mark { return mark }
         guard let before else { return ofNewFiles }
         let isMarkable = status.kind == .file || status.kind == .directory
         // Root's new file has no mark, and neither has a link that was copied up.
