@@ -206,10 +206,10 @@ final class StepEnvironment: Sendable {
         )
     }
 
-    /// Sets about what the first command needs, while the steps before it are carried out: asked for with each step that
-    /// the cache does not have at hand.
+    /// Sets about the filter that the first command needs, while the steps before it are carried out.
     func beginFilter() {
-        guard sandbox.runtime == nil, networks.hasMore, !isFilterBegun.exchange(true, ordering: .relaxed) else { return }
+        guard sandbox.runtime == nil, networks.hasMore else { return }
+        guard !isFilterBegun.exchange(true, ordering: .relaxed) else { return }
         var plan = SandboxPlan(
             root: SandboxPlan.Overlay(lowerDirectories: [], upperDirectory: "", workDirectory: ""),
             arguments: ["-"]

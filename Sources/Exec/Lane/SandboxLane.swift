@@ -112,7 +112,9 @@ private final class LaneWorker: Sendable {
     private func begin(_ state: inout State) throws(SandboxError) -> PreparedSandbox {
         if let ready = state.ready { return ready }
         let sandbox = try PreparedSandbox(preparation.get())
-        guard state.hasThread || DetachedThread.start({ [self] in run() }) else { throw SandboxError(.clone, code: EAGAIN) }
+        guard state.hasThread || DetachedThread.start({ [self] in run() }) else {
+            throw SandboxError(.clone, code: EAGAIN)
+        }
         state.hasThread = true
         state.ready = sandbox
         state.queue.append(sandbox)
