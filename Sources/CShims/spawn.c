@@ -149,9 +149,18 @@ int swb_pidfd_kill(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : errno;
 }
 
-int swb_mount_namespace(int pidfd) {
-    int fd = ioctl(pidfd, GET_MOUNT_NAMESPACE, 0);
-    return fd < 0 ? -errno : fd;
+int swb_leave_descriptors(void) {
+    if (syscall(SYS_unshare, CLONE_FILES) != 0) return errno;
+    return syscall(SYS_close_range, 0u, ~0u, 0) == 0 ? 0 : errno;
+}
+
+int swb_mount_namespace(int pid) {
+    int process = swb_pidfd_open(pid);
+    if (process < 0) return process;
+    int fd = ioctl(process, GET_MOUNT_NAMESPACE, 0);
+    int error = errno;
+    close(process);
+    return fd < 0 ? -error : fd;
 }
 
 char *swb_own_arguments(int count, size_t *length) {

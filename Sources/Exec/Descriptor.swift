@@ -15,13 +15,6 @@ struct Descriptor: ~Copyable {
         if number >= 0 { close(number) }
     }
 
-    /// The number, which is the caller's to close from now on.
-    consuming func release() -> CInt {
-        let number = number
-        discard self
-        return number
-    }
-
     /// The same file under a number of 3 or above: those below are for the streams of the step.
     consuming func lifted() throws(Errno) -> Descriptor {
         if number >= 3 { return self }

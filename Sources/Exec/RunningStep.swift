@@ -4,7 +4,7 @@ import SystemPackage
 
 /// A step that was started and has not been waited for: its PID 1, and this program's ends of its pipes.
 struct RunningStep: ~Copyable {
-    private let process: pid_t
+    let process: pid_t
     let processDescriptor: Descriptor
     let ends: Ends
     /// Where the step's input goes; none where it has no input.

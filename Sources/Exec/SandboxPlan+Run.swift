@@ -39,10 +39,10 @@ extension SandboxPlan {
             } else {
                 try RunningStep.start(plan, supervision, until: .cancelled(cancellation))
             }
-        let mounts = lane == nil ? Descriptor(-1) : SandboxRemains.mounts(of: step.processDescriptor)
+        let mounts = lane?.remains.hold(mountsOf: step.process)
         try step.follow(cancellation: cancellation, output: output)
         let outcome = try step.outcome(of: plan)
-        remains?.take(mounts)
+        _ = consume mounts
         return outcome
     }
 

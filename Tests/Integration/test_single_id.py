@@ -76,7 +76,7 @@ class Owners(RootlessCase):
         (self.context / "names").write_bytes(compile_c(NAMES))
         self.assertSame("FROM busybox\nCOPY --chmod=755 names /\n"
                         "RUN mkdir /d && cd /d && ln -s x gone && ln -s x 'gone (deleted)' && /names gone gone && "
-                        "stat -c '%n %u:%g' * > /seen\n")
+                        "for i in $(seq 50); do ln -s y new$i; done && stat -c '%n %u:%g' * > /seen\n")
 
     def test_links_and_pipes_that_were_copied_up_before_they_get_other_names(self):
         self.assertSame(

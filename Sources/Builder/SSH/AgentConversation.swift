@@ -33,11 +33,11 @@ struct AgentConversation {
         socket = agent
     }
 
-    /// What it waits for; nothing that could be polled where the agent has too many others at its door.
+    /// What it waits for; where the agent has too many others at its door, for the client to go alone.
     var waiting: pollfd {
         switch phase {
         case .request: pollfd(fd: client.raw, events: Int16(POLLIN), revents: 0)
-        case .connect: pollfd(fd: -1, events: 0, revents: 0)
+        case .connect: pollfd(fd: client.raw, events: 0, revents: 0)
         case .forward: pollfd(fd: agent?.raw ?? -1, events: Int16(POLLOUT), revents: 0)
         case .reply: pollfd(fd: agent?.raw ?? -1, events: Int16(POLLIN), revents: 0)
         case .answer: pollfd(fd: client.raw, events: Int16(POLLOUT), revents: 0)
@@ -56,7 +56,7 @@ struct AgentConversation {
             if Self.passedOn.contains(message[4]) { return connect() }
             message = Self.failure
             begin(.answer)
-        case .connect: return connect()
+        case .connect: return !isClientGone && connect()
         case .forward:
             guard let agent, let isDone = write(to: agent) else { return false }
             if isDone { expect(.reply) }
@@ -68,6 +68,11 @@ struct AgentConversation {
             if isDone { expect(.request) }
         }
         return true
+    }
+
+    private var isClientGone: Bool {
+        var state = pollfd(fd: client.raw, events: 0, revents: 0)
+        return poll(&state, 1, 0) > 0 && state.revents & Int16(POLLHUP) != 0
     }
 
     /// Connects to the agent unless it is; `false` where there is none.

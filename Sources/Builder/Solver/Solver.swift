@@ -97,7 +97,6 @@ struct Solver {
     private func run(_ id: NodeID, _ states: [NodeID: StepState], ready: Moment) async -> Event {
         let node = graph.nodes[id.index]
         environment.progress.emit(.started(step: id.index, name: node.display.name))
-        environment.beginFilter()
         let trace = environment.trace
         let began = trace.start()
         trace.end(.queue, step: id.index, since: ready, at: began)

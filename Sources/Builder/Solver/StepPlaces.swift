@@ -20,8 +20,6 @@ final class StepPlaces: Sendable {
         var scratch: String
         /// The blob of its layer.
         var blob: BlobFile
-        /// Whether memory has run out since then: the kernel takes its time to count, too.
-        let memory = MemoryShortage()
     }
 
     init(work: WorkDirectory) { self.work = work }

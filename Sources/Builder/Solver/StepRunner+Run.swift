@@ -161,7 +161,7 @@ extension StepRunner {
         )
         let supervisor = try OwnershipSupervisor.standIn(for: plan, as: credentials, on: layers)
         // Locks and agents of the mounts are held until the step has ended.
-        let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime, memory: place.memory)
+        let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime, memory: MemoryShortage())
         let usage = try withExtendedLifetime(mounts) { try run(plan, helpers, diagnosis) }
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
@@ -309,7 +309,7 @@ private struct StepHelpers {
     let owners: OwnershipSupervisor?
     /// Another program that runs the step.
     let runtime: RuntimeStep?
-    /// Whether memory has run out since a little before the step.
+    /// Whether memory has run out since the step began.
     let memory: MemoryShortage
 
     var supervisors: [any CallSupervisor] { network.supervisors + [owners].compactMap { $0 } }

@@ -96,6 +96,7 @@ struct StepRunner: Sendable {
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
         environment.ahead.stop()
+        environment.beginFilter()
         let document = key.fields.document()
         let fields = StepFields.encoded(document)
         let earlier = try store.records(ofDefinition: key.identity.definition, limit: 8)

@@ -199,8 +199,11 @@ int swb_open_directory(const char *_Nonnull path);
 /// Sends a signal through a pidfd. Returns 0 or an errno.
 int swb_pidfd_kill(int pidfd, int signal);
 
-/// The mount namespace of the process behind a pidfd, or a negative errno: -ENOTTY before Linux 6.11.
-int swb_mount_namespace(int pidfd);
+/// Gives the calling thread a table of descriptors of its own, with nothing in it. Returns 0 or an errno.
+int swb_leave_descriptors(void);
+
+/// The mount namespace of a process, or a negative errno: -ENOTTY before Linux 6.11.
+int swb_mount_namespace(int pid);
 
 /// A pair of connected sockets that can carry descriptors. Returns 0 or an errno.
 int swb_socket_pair(int ends[_Nonnull 2]);

@@ -54,6 +54,8 @@ final class LinkOwners: Sendable {
     func set(_ owner: FileOwner, of file: borrowing Descriptor) throws(Errno) {
         var seen = cshims_status()
         guard cshims_status(file.number, "", &seen) == 0 else { throw .badFileDescriptor }
+        // No layer has what has no name any more, and another file may get its number.
+        guard seen.link_count > 0 else { return }
         // Also where a rename had another one found: the overlay shows the times of the file itself.
         let found = upper.find(file, seen).flatMap { $0.status.hasChangeTime(of: seen) ? $0 : nil }
         let identity = found.map { cshims_identity($0.descriptor.number, "") } ?? 0
@@ -69,7 +71,7 @@ final class LinkOwners: Sendable {
     /// What is recorded of a file, and not of one that had its number before.
     private func record(of file: borrowing Descriptor, _ seen: cshims_status) -> LinkOwner? {
         guard let record = changed.withLock({ $0[seen.inode] }) else { return nil }
-        guard record.identity != 0, let found = upper.find(file, seen) else { return record }
+        guard let found = upper.find(file, seen) else { return record }
         return cshims_identity(found.descriptor.number, "") == record.identity ? record : nil
     }
 }

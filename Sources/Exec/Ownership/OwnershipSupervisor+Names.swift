@@ -59,7 +59,8 @@ extension OwnershipSupervisor {
             // To the owner that it has for the kernel: that copies it up, and keeps its time.
             fchownat(file.number, "", 0, 0, CInt(CSHIMS_AT_EMPTY_PATH)) == 0
         else { return }
-        try links.set(owner, of: file)
+        // Where too many are recorded, the new name is worth more than the owner.
+        try? links.set(owner, of: file)
     }
 
     /// Of the layers' links, only those that are not root's are known.

@@ -80,7 +80,7 @@ public struct StepOwners: Sendable {
         let identity = withExtendedLifetime(directory) {
             withCString(node.name) { cshims_identity(directory.rawDescriptor, $0) }
         }
-        return record.identity == 0 || record.identity == identity ? record.owner : nil
+        return record.identity == identity ? record.owner : nil
     }
 
     /// Whose a file is, given its mark or record and what was at its place below.
