@@ -105,7 +105,7 @@ import Testing
         let lane = lane(try root.plan("true"), remains: remains)
         for number in 0..<20 {
             let above = "above-\(number)"
-            for name in ["upper", "work", "merged"] { try root.makeDirectory("\(above)/\(name)", mode: 0o755) }
+            for name in ["", "/upper", "/work", "/merged"] { try root.makeDirectory("\(above)\(name)", mode: 0o755) }
             let plan = try root.plan("echo x > /x")
             #expect(try plan.run(lane: lane).status == .exited(0))
             remains.wait()
