@@ -49,9 +49,20 @@ public final class OwnershipSupervisor: CallSupervisor {
         upper = UpperFiles(scope.upperDirectory)
         links = LinkOwners(ofLayers: scope.linkOwners, upper: upper)
         processes = PretendedCredentials(scope.credentials, pretends: scope.marksOwners)
+        began = scope.marksOwners ? Self.nextTick() : timespec()
+    }
+
+    /// A moment after whatever was made until now, and not after what is made from now on: file systems tell time by the
+    /// kernel's ticks, which are some milliseconds long.
+    private static func nextTick() -> timespec {
+        var last = timespec()
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME_COARSE, &now)
-        began = now
+        clock_gettime(CLOCK_REALTIME_COARSE, &last)
+        repeat {
+            usleep(500)
+            clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        } while now.tv_sec == last.tv_sec && now.tv_nsec == last.tv_nsec
+        return now
     }
 
     /// The owners of links and pipes that the step changed, by inode of the upper directory.
