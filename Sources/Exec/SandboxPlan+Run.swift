@@ -42,6 +42,7 @@ extension SandboxPlan {
         let mounts = lane?.remains.hold(mountsOf: step.process)
         try step.follow(cancellation: cancellation, output: output)
         let outcome = try step.outcome(of: plan)
+        // Not before: process 1 is gone by now, and what it wrote is read while they go.
         _ = consume mounts
         return outcome
     }

@@ -8,21 +8,22 @@ public struct HostFileError: Error, Sendable, Hashable, CustomStringConvertible 
     public let path: String
     /// The system's error number.
     public let code: Int32
+    /// Whether a regular file was wanted and something else is there, which no error number says.
+    public let isNoRegularFile: Bool
 
     /// Names the operation, its file and the error number.
-    public init(_ operation: String, _ path: String, code: Int32) {
+    public init(_ operation: String, _ path: String, code: Int32, isNoRegularFile: Bool = false) {
         self.operation = operation
         self.path = path
         self.code = code
+        self.isNoRegularFile = isNoRegularFile
     }
-
-    /// The operation of ``HostFile/readRegular(_:limit:)`` on what is no file, which no error number says.
-    static let readingRegular = "read as a regular file"
 
     /// One sentence: what could not be done, and why.
     public var description: String {
-        if operation == Self.readingRegular {
-            return "cannot read \(path): it is a directory, pipe, socket or device; put a regular file in its place"
+        if isNoRegularFile {
+            let why = "it is a directory, pipe, socket or device; put a regular file in its place"
+            return "cannot \(operation) \(path): \(why)"
         }
         return "cannot \(operation) \(path): \(String(cString: strerror(code)))"
     }
@@ -55,7 +56,7 @@ public enum HostFile {
         // A link to /dev/null is a way to say that there is nothing in it.
         let isNull = information.st_mode & S_IFMT == S_IFCHR && information.st_rdev == 0x103
         guard information.st_mode & S_IFMT == S_IFREG || isNull else {
-            throw HostFileError(HostFileError.readingRegular, path, code: EINVAL)
+            throw HostFileError("read", path, code: EINVAL, isNoRegularFile: true)
         }
         return try read(descriptor: descriptor, named: path, limit: limit)
     }

@@ -1,3 +1,4 @@
+import Exec
 import Glibc
 
 /// Runs blocking work on a thread of its own, so that it holds up none of the few threads that tasks share.
@@ -12,33 +13,8 @@ func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) a
 
 /// Starts a thread that nobody waits for: 0, or the system's error number.
 func startThread(_ body: @escaping @Sendable () -> Void) -> CInt {
-    let work = ThreadWork(body)
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     // Deep directory trees are walked by recursion.
-    pthread_attr_setstacksize(&attributes, 16 << 20)
-    var thread = pthread_t()
-    let argument = Unmanaged.passRetained(work)
-    let code = pthread_create(
-        &thread,
-        &attributes,
-        { argument in
-            guard let argument else { return nil }
-            Unmanaged<ThreadWork>.fromOpaque(argument).takeRetainedValue().body()
-            return nil
-        },
-        argument.toOpaque()
-    )
-    pthread_attr_destroy(&attributes)
-    if code != 0 { argument.release() }
-    return code
-}
-
-private final class ThreadWork: Sendable {
-    let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    DetachedThread.start(stackSize: 16 << 20, body)
 }
 
 /// The system gave no thread.

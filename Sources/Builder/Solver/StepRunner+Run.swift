@@ -161,7 +161,7 @@ extension StepRunner {
         )
         let supervisor = try OwnershipSupervisor.standIn(for: plan, as: credentials, on: layers)
         // Locks and agents of the mounts are held until the step has ended.
-        let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime, memory: MemoryShortage())
+        let helpers = StepHelpers(network: network, owners: supervisor, runtime: runtime)
         let usage = try withExtendedLifetime(mounts) { try run(plan, helpers, diagnosis) }
         let (entries, rewritten) = try span(.diff) {
             let directory = try Directory(path: upper)
@@ -235,6 +235,7 @@ extension StepRunner {
         let (network, runtime) = (helpers.network, helpers.runtime)
         let logPath = "\(try environment.logs.directory())/\(id.index).log"
         var output = OutputRecorder(log: StepLog(path: logPath), step: id.index, progress: environment.progress)
+        let memory = MemoryShortage()
         let outcome: StepOutcome
         let began = environment.trace.start()
         if network.sandboxes == nil { environment.networks.remains.wait() }
@@ -273,7 +274,7 @@ extension StepRunner {
                     status: outcome.status,
                     tail: output.tail,
                     logPath: logPath,
-                    notes: diagnosis.notes(for: outcome, output: output.tail, shortage: helpers.memory)
+                    notes: diagnosis.notes(for: outcome, output: output.tail, shortage: memory)
                         + (network.complaint.map { [$0] } ?? [])
                 )
             )
@@ -309,8 +310,6 @@ private struct StepHelpers {
     let owners: OwnershipSupervisor?
     /// Another program that runs the step.
     let runtime: RuntimeStep?
-    /// Whether memory has run out since the step began.
-    let memory: MemoryShortage
 
     var supervisors: [any CallSupervisor] { network.supervisors + [owners].compactMap { $0 } }
 }

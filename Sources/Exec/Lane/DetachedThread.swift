@@ -1,13 +1,16 @@
 import Glibc
 
 /// Threads that nobody waits for.
-enum DetachedThread {
-    /// Starts a thread that does this and ends; `false` where there can be none.
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
+public enum DetachedThread {
+    /// Starts a thread that does this and ends: 0, or the system's error number.
+    ///
+    /// `stackSize` is in bytes; without it, the stack is as large as the system makes it.
+    public static func start(stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void) -> CInt {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+        if let stackSize { pthread_attr_setstacksize(&attributes, stackSize) }
         var thread = pthread_t()
         let work = Unmanaged.passRetained(Work(body))
         let code = pthread_create(
@@ -21,7 +24,7 @@ enum DetachedThread {
             work.toOpaque()
         )
         if code != 0 { work.release() }
-        return code == 0
+        return code
     }
 
     private final class Work: Sendable {

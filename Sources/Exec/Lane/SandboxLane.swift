@@ -112,7 +112,7 @@ private final class LaneWorker: Sendable {
     private func begin(_ state: inout State) throws(SandboxError) -> PreparedSandbox {
         if let ready = state.ready { return ready }
         let sandbox = try PreparedSandbox(preparation.get())
-        guard state.hasThread || DetachedThread.start({ [self] in run() }) else {
+        guard state.hasThread || DetachedThread.start({ [self] in run() }) == 0 else {
             throw SandboxError(.clone, code: EAGAIN)
         }
         state.hasThread = true

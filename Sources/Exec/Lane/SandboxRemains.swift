@@ -62,7 +62,7 @@ private final class NamespaceKeeper: Sendable {
     /// The number of the holding; none without a thread.
     func hold(_ process: pid_t) -> Int? {
         let number: Int? = state.withLock { state in
-            state.hasThread = state.hasThread || DetachedThread.start { [self] in run() }
+            state.hasThread = state.hasThread || DetachedThread.start { [self] in run() } == 0
             guard state.hasThread else { return nil }
             state.held += 1
             state.queue.append(.hold(state.held, process))

@@ -1,6 +1,5 @@
 import CShims
 import Glibc
-import SystemPackage
 
 /// New names for symbolic links and pipes of the layers, whose owners are known by inode alone.
 extension OwnershipSupervisor {
@@ -10,26 +9,26 @@ extension OwnershipSupervisor {
     ///
     /// In the upper directory, where the layer is made from, nothing else tells where they came from. Where the step has put
     /// another path into its memory when the kernel reads it, the link named there loses its owner.
-    func keepOwners(_ call: borrowing TrappedCall, _ files: CallerFiles) throws(Errno) {
+    func keepOwners(_ call: borrowing TrappedCall, _ files: CallerFiles) {
         let words = call.arguments
         switch call.name {
-        case "rename", "link": try keepOwner(of: named(words[0], files), call, files)
+        case "rename", "link": keepOwner(of: named(words[0], files), call, files)
         case "linkat":
             let flags = Self.int(words[4])
             let follows = flags & AT_SYMLINK_FOLLOW != 0
             let isEmpty = files.path(at: words[1])?.isEmpty ?? false
             if isEmpty, flags & CInt(CSHIMS_AT_EMPTY_PATH) != 0 {
                 guard let file = try? files.file(Self.int(words[0])) else { return }
-                try keepOwner(of: file, call, files)
+                keepOwner(of: file, call, files)
             } else {
-                try keepOwner(of: named(words[1], from: Self.int(words[0]), followsLast: follows, files), call, files)
+                keepOwner(of: named(words[1], from: Self.int(words[0]), followsLast: follows, files), call, files)
             }
         default:
-            try keepOwner(of: named(words[1], from: Self.int(words[0]), files), call, files)
+            keepOwner(of: named(words[1], from: Self.int(words[0]), files), call, files)
             // linux/fs.h
             let exchange: UInt64 = 2
             guard call.name == "renameat2", words[4] & exchange != 0 else { return }
-            try keepOwner(of: named(words[3], from: Self.int(words[2]), files), call, files)
+            keepOwner(of: named(words[3], from: Self.int(words[2]), files), call, files)
         }
     }
 
@@ -50,7 +49,7 @@ extension OwnershipSupervisor {
         of file: consuming Descriptor,
         _ call: borrowing TrappedCall,
         _ files: CallerFiles
-    ) throws(Errno) {
+    ) {
         var status = cshims_status()
         guard file.number >= 0, cshims_status(file.number, "", &status) == 0 else { return }
         let kind = mode_t(status.mode) & S_IFMT

@@ -103,7 +103,7 @@ public final class OwnershipSupervisor: CallSupervisor {
                 beginProgram(call, files)
                 return .proceed
             case let name where Self.nameNames.contains(name):
-                try keepOwners(call, files)
+                keepOwners(call, files)
                 return .proceed
             default: return scope.marksOwners ? processes.answer(call) : .proceed
             }

@@ -62,9 +62,17 @@ struct NaiveIgnore {
         return matchesName(pattern.dropFirst(), name.dropFirst())
     }
 
-    /// The name's characters; each byte that is not UTF-8 counts as one.
+    /// The name's characters; each byte that belongs to none counts as one.
     private static func text(_ name: [UInt8]) -> [Unicode.Scalar] {
-        if let text = String(validating: name, as: UTF8.self) { return Array(text.unicodeScalars) }
-        return name.map { $0 < 0x80 ? Unicode.Scalar($0) : "\u{FFFD}" }
+        var scalars: [Unicode.Scalar] = []
+        var bytes = name.makeIterator()
+        var parser = Unicode.UTF8.ForwardParser()
+        while true {
+            switch parser.parseScalar(from: &bytes) {
+            case .valid(let scalar): scalars.append(Unicode.UTF8.decode(scalar))
+            case .error(let length): scalars.append(contentsOf: repeatElement("\u{FFFD}", count: length))
+            case .emptyInput: return scalars
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ import OCI
 ///
 /// The counts are those of the whole machine and of the cgroup that swbuild runs in: proc(5), `/proc/vmstat`, and the
 /// kernel's "Control Group v2", `memory.events`.
-struct MemoryShortage: Sendable {
+struct MemoryShortage {
     private let before = Self.count()
 
     /// `nil` where the kernel does not tell.
