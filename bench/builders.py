@@ -51,12 +51,14 @@ class Builder:
     def is_written(self, output: pathlib.Path) -> bool:
         return (output / "index.json").exists()
 
-    def forget(self, state: pathlib.Path) -> None:
-        """Removes a state directory, what is mounted below it included."""
+    def forget(self, state: pathlib.Path, aside: pathlib.Path | None = None) -> None:
+        """Removes a state directory, what is mounted below it included, or moves it to `aside`."""
         mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
         for mount in reversed(mounts):
             if mount.startswith(f"{state}/"):
                 subprocess.run(["umount", "--lazy", mount], check=False)
+        if aside and state.exists():
+            state.rename(aside)
         shutil.rmtree(state, ignore_errors=True)
 
     def first_line(self, *command: str) -> str:
@@ -88,7 +90,7 @@ class RootlessSwbuild(Swbuild):
         return f"{super().version()}, as an ordinary user with subordinate ids"
 
     def measures(self, workload):
-        return workload.startswith("steps-")
+        return workload.startswith("step")
 
     def commands(self, call):
         # The user writes the layout beside the state directory, which lies in one that is root's alone.
@@ -132,7 +134,7 @@ class BuildKit(Builder):
                  "--oci-layout", f"base={call.base}", "--progress", "plain",
                  "--output", f"type=oci,tar=false,dest={call.output}"]]
 
-    def forget(self, state):
+    def forget(self, state, aside=None):
         subprocess.run(["buildctl", "prune", "--all"], capture_output=True, check=False)
 
 
@@ -165,11 +167,11 @@ class Docker(Builder):
     def is_written(self, output):
         return output.is_file()
 
-    def forget(self, state):
+    def forget(self, state, aside=None):
         self.has_base = False
         for arguments in (["rmi", "--force", "bench", "bench-base"], ["builder", "prune", "--all", "--force"]):
             subprocess.run([self.docker, *arguments], capture_output=True, check=False)
-        super().forget(state)
+        super().forget(state, aside)
 
 
 def candidates(swbuild: pathlib.Path) -> list[Builder]:

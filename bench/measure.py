@@ -19,6 +19,11 @@ class Measurement:
     peak_bytes: int | None = None
     step_seconds: float | None = None  # what the measured step's own command took
 
+    def less(self, other: "Measurement", parts: int) -> "Measurement":
+        """How much more this one took, divided by `parts`; memory is the larger of both."""
+        return Measurement((self.seconds - other.seconds) / parts, (self.cpu_seconds - other.cpu_seconds) / parts,
+                           max(self.peak_bytes or 0, other.peak_bytes or 0))
+
     def __add__(self, other: "Measurement") -> "Measurement":
         def larger(one, two):
             return max((value for value in (one, two) if value is not None), default=None)

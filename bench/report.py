@@ -33,6 +33,8 @@ class Row:
 
 
 def seconds(value: float) -> str:
+    if value < 0.02:
+        return f"{value * 1000:.1f} ms"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
@@ -56,7 +58,7 @@ def markdown(rows: list[Row], facts: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-COLOURS = ["#2563eb", "#d97706", "#059669", "#9333ea"]
+COLOURS = ["#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#475569"]
 BAR, LEFT, WIDTH = 16, 330, 560
 
 
@@ -68,7 +70,8 @@ def svg(rows: list[Row]) -> str:
     builders = list(dict.fromkeys(row.builder for row in rows))
     parts, y = [], 40
     for number, builder in enumerate(builders):
-        parts.append(f'<rect x="{LEFT + number * 120}" y="12" width="12" height="12" fill="{COLOURS[number % 4]}"/>'
+        parts.append(f'<rect x="{LEFT + number * 120}" y="12" width="12" height="12" '
+                     f'fill="{COLOURS[number % len(COLOURS)]}"/>'
                      f'<text x="{LEFT + number * 120 + 18}" y="22">{escape(builder)}</text>')
     for (title, mode), group in groups.items():
         slowest = max(row.median for row in group)
@@ -77,7 +80,7 @@ def svg(rows: list[Row]) -> str:
         for row in group:
             width = max(1.0, row.median / slowest * WIDTH)
             parts.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" '
-                         f'fill="{COLOURS[builders.index(row.builder) % 4]}"/>'
+                         f'fill="{COLOURS[builders.index(row.builder) % len(COLOURS)]}"/>'
                          f'<text x="{LEFT + width + 6:.1f}" y="{y + BAR - 5}">{seconds(row.median)}</text>')
             y += BAR
         y += 12

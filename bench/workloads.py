@@ -17,6 +17,8 @@ class Input:
     base: pathlib.Path
     # Called with the number of the run before each run of `one changed`; may return another build file.
     change: Callable[[int], str | None] | None = None
+    # A build file with so many steps less: what counts is how much longer the build takes, divided by that number.
+    shorter: tuple[str, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Workload:
     modes: tuple[str, ...]  # of "nothing cached", "all cached", "one changed"
     prepare: Callable[[pathlib.Path, float], Input]
     parses_step_time: bool = False
+    # Whether states and layouts of earlier runs stay until the end of the bench: what is small can.
+    keeps_states: bool = False
 
 
 HEAD = "ARG BASE\nFROM $BASE\n"
@@ -46,6 +50,11 @@ def steps(count: int) -> Callable[[pathlib.Path, float], Input]:
         runs = "".join(f"RUN echo {n} > /file{n}\n" for n in range(count))
         return Input(HEAD + runs, empty_context(directory), busybox(directory))
     return prepare
+
+
+def step_cost(directory: pathlib.Path, scale: float) -> Input:
+    shorter, longer = (HEAD + "".join(f"RUN echo {n} > /file{n}\n" for n in range(count)) for count in (20, 40))
+    return Input(longer, empty_context(directory), busybox(directory), shorter=(shorter, 20))
 
 
 def copy_files(directory: pathlib.Path, scale: float) -> Input:
@@ -156,11 +165,12 @@ def parse(directory: pathlib.Path, scale: float) -> Input:
 
 
 WORKLOADS = [
-    Workload("steps-20", "20 small RUN steps", ("nothing cached", "all cached"), steps(20)),
-    Workload("steps-40", "40 small RUN steps", ("nothing cached", "all cached"), steps(40)),
+    Workload("steps-20", "20 small RUN steps", ("nothing cached", "all cached"), steps(20), keeps_states=True),
+    Workload("steps-40", "40 small RUN steps", ("nothing cached", "all cached"), steps(40), keeps_states=True),
+    Workload("step-cost", "one further RUN step: (40 - 20) / 20", ("nothing cached",), step_cost, keeps_states=True),
     Workload("copy-files", "COPY of 20,000 files, 265 MB", ("nothing cached", "all cached", "one changed"), copy_files),
     Workload("copy-tree", "RUN cp -a of 8,500 files, 170 MB", ("one changed",), copy_tree, parses_step_time=True),
-    Workload("stages", "eight stages of three steps that feed one", ("nothing cached",), stages),
+    Workload("stages", "eight stages of three steps that feed one", ("nothing cached",), stages, keeps_states=True),
     Workload("many-layers", "one more step on 120 layers", ("one changed",), many_layers),
     Workload("large-file", "COPY of one 2 GB file", ("nothing cached",), large_file),
     Workload("empty-files", "COPY of 200,000 empty files", ("nothing cached", "all cached"), empty_files),

@@ -96,6 +96,15 @@ struct cshims_dirent cshims_dirent_at(const void *buffer) {
     };
 }
 
+// listxattrat is newer than the headers of most machines; its number is the same on all.
+#ifndef SYS_listxattrat
+#define SYS_listxattrat 465
+#endif
+
+long cshims_attribute_list_length(int directory, const char *name) {
+    return result(syscall(SYS_listxattrat, directory, name, AT_SYMLINK_NOFOLLOW, NULL, (size_t)0));
+}
+
 long cshims_llistxattr(const char *path, void *list, size_t size) {
     return result(llistxattr(path, list, size));
 }

@@ -106,6 +106,10 @@ static int install_filter(const struct swb_plan *plan) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
 }
 
+int swb_bound_capabilities(uint64_t kept) {
+    return drop_bounding_set(kept);
+}
+
 int swb_drop_capabilities(uint64_t kept) {
     int error = drop_bounding_set(kept);
     return error != 0 ? error : set_capabilities(kept);

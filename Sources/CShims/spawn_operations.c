@@ -169,24 +169,25 @@ static int write_file(const struct swb_operation *operation, int fd) {
     return fchmod(fd, operation->mode) == 0 ? 0 : errno;
 }
 
-static int file(struct swb_setup *setup, const struct swb_operation *operation) {
-    char name[NAME_SIZE];
-    swb_numbered(name, "file", setup->index);
+static int staged_file(struct swb_setup *setup, const struct swb_operation *operation, const char *name) {
     int fd = openat(setup->staging, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0) return errno;
     int error = write_file(operation, fd);
     close(fd);
-    if (error != 0) return error;
-    int mount = swb_clone_mount(setup->staging, name, operation->attributes, false);
-    return mount < 0 ? -mount : swb_attach(setup, operation, mount);
+    return error;
 }
 
-static int staged_file(struct swb_setup *setup, const struct swb_operation *operation) {
-    int fd = openat(setup->staging, operation->relative, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0) return errno;
-    int error = write_file(operation, fd);
-    close(fd);
-    return error;
+/// A file of the staging area, which is made where it is not there already.
+static int file(struct swb_setup *setup, const struct swb_operation *operation) {
+    char numbered[NAME_SIZE];
+    const char *name = operation->relative;
+    if (name == NULL) {
+        name = swb_numbered(numbered, "file", setup->index);
+        int error = staged_file(setup, operation, name);
+        if (error != 0) return error;
+    }
+    int mount = swb_clone_mount(setup->staging, name, operation->attributes, false);
+    return mount < 0 ? -mount : swb_attach(setup, operation, mount);
 }
 
 static int working_directory(struct swb_setup *setup, const struct swb_operation *operation) {
@@ -214,7 +215,7 @@ int swb_perform(struct swb_setup *setup, const struct swb_operation *operation) 
     case SWB_FILE: return file(setup, operation);
     case SWB_CHANGE_ROOT: return swb_change_root(setup);
     case SWB_WORKING_DIRECTORY: return working_directory(setup, operation);
-    case SWB_STAGED_FILE: return staged_file(setup, operation);
+    case SWB_STAGED_FILE: return staged_file(setup, operation, operation->relative);
     case SWB_RUNTIME_BUNDLE: return swb_make_runtime_bundle(setup, operation);
     }
     return ENOSYS;

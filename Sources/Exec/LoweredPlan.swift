@@ -193,7 +193,7 @@ extension Operation {
         case .fileSystem(let fileSystem), .attach(let fileSystem): fileSystem.target
         case .device(let device): "/dev/\(device.name)"
         case .mask(let path), .readOnly(let path), .workingDirectory(let path): path
-        case .mount(let mount): mount.target
+        case .mount(let mount, _): mount.target
         case .symbolicLink(let directory, let name, _): "\(directory)/\(name)"
         case .privateMounts, .hostname, .loopbackUp, .staging, .root, .changeRoot, .stagedFile, .runtimeBundle: "/"
         }

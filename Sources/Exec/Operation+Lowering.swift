@@ -39,7 +39,10 @@ extension Operation {
             var lowered = swb_operation(kind: SWB_READ_ONLY, target: path, in: arena)
             lowered.attributes = MountAttributes([.readOnly, .noSetUserID, .noDevices, .noExecution]).rawValue
             return lowered
-        case .mount(let mount): return mount.lowered(in: arena)
+        case .mount(let mount, let staged):
+            var lowered = mount.lowered(in: arena)
+            if let staged { lowered.relative = UnsafePointer(arena.string(staged)) }
+            return lowered
         case .workingDirectory(let path): return swb_operation(kind: SWB_WORKING_DIRECTORY, target: path, in: arena)
         case .stagedFile(let file):
             var lowered = swb_operation(kind: SWB_STAGED_FILE)

@@ -13,7 +13,8 @@ enum Operation: Sendable, Hashable {
     case symbolicLink(directory: String, name: String, text: String)
     case mask(String)
     case readOnly(String)
-    case mount(SandboxPlan.Mount)
+    /// Its content may be in the staging area already, under a name.
+    case mount(SandboxPlan.Mount, staged: String?)
     case changeRoot
     case workingDirectory(String)
     case stagedFile(SandboxPlan.Runtime.File)
@@ -76,10 +77,10 @@ extension Operation: CustomStringConvertible {
         case .symbolicLink(let directory, let name, _): "link \(directory)/\(name)"
         case .mask(let path): "hide \(path)"
         case .readOnly(let path): "make \(path) read-only"
-        case .mount(let mount): mount.description
+        case .mount(let mount, _): mount.description
         case .changeRoot: "change to the step's root"
         case .workingDirectory(let path): "enter \(path)"
-        case .stagedFile(let file): "write \(file.name) for the runtime"
+        case .stagedFile(let file): "write \(file.name) into the staging area"
         case .runtimeBundle: "make the bundle for the runtime"
         }
     }

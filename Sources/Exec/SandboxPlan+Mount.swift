@@ -12,6 +12,11 @@ extension SandboxPlan {
         /// What is put there.
         public var kind: Kind
 
+        /// Whether it is nothing but a file that the step can write to, as the names of hosts are: secrets are not.
+        var isSameForAll: Bool {
+            if case .file(_, _, _, _, readOnly: false) = kind { true } else { false }
+        }
+
         /// Puts something at a place inside the root.
         public init(target: String, kind: Kind) {
             self.target = target

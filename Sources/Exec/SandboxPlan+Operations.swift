@@ -16,14 +16,25 @@ extension SandboxPlan {
             operations += (Self.maskedPaths + Self.throttlePaths).map(Operation.mask)
             operations += Self.readOnlyPaths.map(Operation.readOnly)
         }
-        return operations
+        return operations + stagedMounts.indices.compactMap { stagedFile($0) }
     }
 
     /// What is left to do then.
     var completion: [Operation] {
-        [.hostname(hostname), .root(finishedRoot)] + baseFileSystems.map(Operation.attach) + mounts.map(Operation.mount)
+        [.hostname(hostname), .root(finishedRoot)] + baseFileSystems.map(Operation.attach) + mounts.map(mounting)
             + [.changeRoot, .workingDirectory(workingDirectory)]
     }
+
+    private func stagedFile(_ index: Int) -> Operation? {
+        guard case .file(let contents, let mode, let uid, let gid, _) = stagedMounts[index].kind else { return nil }
+        return .stagedFile(.init(name: Self.stagedName(index), contents: contents, mode: mode, uid: uid, gid: gid))
+    }
+
+    private func mounting(_ mount: Mount) -> Operation {
+        .mount(mount, staged: stagedMounts.firstIndex(of: mount).map(Self.stagedName))
+    }
+
+    private static func stagedName(_ index: Int) -> String { "staged\(index)" }
 
     /// The beginning of every sandbox.
     func foundation(mountPoints: [String]) -> [Operation] {

@@ -25,7 +25,10 @@ extension SandboxPlan {
         let remains = lane?.remains
         let lane = lane.flatMap { $0.serves(self) ? $0 : nil }
         var described = self
-        if let lane { described.stagingDirectory = lane.directory }
+        if let lane {
+            described.stagingDirectory = lane.directory
+            described.stagedMounts = lane.stagedMounts
+        }
         let plan = try LoweredPlan(
             described,
             supervised: supervision?.filter,

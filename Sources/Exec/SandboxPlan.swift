@@ -79,6 +79,9 @@ public struct SandboxPlan: Sendable, Hashable {
     /// where there is none.
     var stagingDirectory: String?
 
+    /// Mounts, of files, whose content is in the staging area before the step is known.
+    var stagedMounts: [Mount] = []
+
     /// A cgroup version 2 directory of the host in which the step starts its life.
     public var cgroupDirectory: String?
 

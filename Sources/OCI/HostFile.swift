@@ -70,7 +70,8 @@ public enum HostFile {
             guard information.st_size <= limit else { throw HostFileError("read", name, code: EFBIG) }
             result.reserveCapacity(Int(information.st_size))
         }
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        // What is small takes one reading, and one more to see the end; of what is in /proc the size is not known.
+        var chunk = [UInt8](repeating: 0, count: min(max(Int(information.st_size) + 1, 8 << 10), 64 << 10))
         while true {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0 {

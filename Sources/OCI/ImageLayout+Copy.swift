@@ -107,7 +107,8 @@ extension ImageLayout {
         let name = blobPath(descriptor.digest)
         var hasher = Digest.Hasher()
         var size: Int64 = 0
-        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        // One byte more, to see a blob that is too large.
+        var chunk = [UInt8](repeating: 0, count: Int(min(max(0, descriptor.size), (1 << 20) - 1)) + 1)
         while true {
             guard isWanted() else { throw UnwantedCopy() }
             let count = read(input, &chunk, chunk.count)

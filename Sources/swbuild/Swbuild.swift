@@ -1,4 +1,5 @@
 import ArgumentParser
+import CShims
 import Dispatch
 import Glibc
 
@@ -9,6 +10,7 @@ enum Main {
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
         openStandardDescriptors()
+        cshims_populate_data()
         // Before all else: a process enters a user namespace while it has one thread.
         _ = Startup.privilege
         Signals.block()
@@ -16,14 +18,23 @@ enum Main {
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             let arguments = Swbuild.reordered(Array(CommandLine.arguments.dropFirst()))
-            if let build = Swbuild.build(arguments) {
-                do { try await build.run() } catch { Swbuild.exit(withError: error) }
+            if let command = Swbuild.plainCommand(arguments) {
+                do { try await run(command) } catch { Swbuild.exit(withError: error) }
             } else {
                 await Swbuild.main(arguments)
             }
             done.signal()
         }
         done.wait()
+    }
+
+    private static func run(_ command: any ParsableCommand) async throws {
+        var command = command
+        if var waiting = command as? any AsyncParsableCommand {
+            try await waiting.run()
+        } else {
+            try command.run()
+        }
     }
 
     /// Opens those of the descriptors 0, 1 and 2 that the caller has closed: the next file to be opened would get their
@@ -58,23 +69,22 @@ struct Swbuild: AsyncParsableCommand {
 }
 
 extension Swbuild {
-    /// The build that the arguments ask for, where they do so plainly and without a mistake.
+    /// The command that the arguments ask for, where they do so plainly and without a mistake.
     ///
     /// Finding the command by way of the whole program's costs several times what parsing its options does. Of what is
     /// not plain, and of mistakes, the whole program's parser tells.
-    static func build(_ arguments: [String]) -> BuildCommand? {
-        wordsOfBuild(arguments).flatMap { try? BuildCommand.parse($0) }
-    }
-
-    /// The words behind `build`, said or meant, where nobody else is asked for.
-    private static func wordsOfBuild(_ arguments: [String]) -> [String]? {
+    static func plainCommand(_ arguments: [String]) -> (any ParsableCommand)? {
         let others = ["-h", "--help", "--help-hidden", "--version", "help"]
         let isForOthers = arguments.contains { word in
             others.contains(word) || word.hasPrefix("---") || word.hasPrefix("--generate-completion-script")
         }
         guard let first = arguments.first, !isForOthers else { return nil }
-        if first == BuildCommand.configuration.commandName { return Array(arguments.dropFirst()) }
-        return verbs.contains(first) ? nil : arguments
+        // A verb that is said, or `build`.
+        guard verbs.contains(first) else { return try? BuildCommand.parse(arguments) }
+        let named = configuration.subcommands.first { command in
+            command.configuration.commandName == first && command.configuration.subcommands.isEmpty
+        }
+        return try? named?.parse(Array(arguments.dropFirst()))
     }
 
     private static var verbs: [String] {

@@ -10,7 +10,8 @@ import Synchronization
 /// directory, so nothing has to be cleaned up after the step, and no layer shows a trace of it.
 final class MountPointStubs: Sendable {
     private let form: OverlayForm
-    private let made = Mutex<[[TreeEntry]: String]>([:])
+    // A build has one or two: a table would cost more to make, and to let go of, than looking at all of them.
+    private let made = Mutex<[(entries: [TreeEntry], path: String)]>([])
 
     init(form: OverlayForm) { self.form = form }
 
@@ -29,11 +30,11 @@ final class MountPointStubs: Sendable {
         let entries = try Self.missing(system + points, in: stack)
         guard !entries.isEmpty else { return nil }
         return try made.withLock { made in
-            if let path = made[entries] { return path }
+            if let known = made.first(where: { $0.entries == entries }) { return known.path }
             let path = try work.makeDirectory("mount-points")
             if let root = stack.lookup(.root)?.entry { try setAttributes(root, at: path) }
             try create(entries, in: path)
-            made[entries] = path
+            made.append((entries, path))
             return path
         }
     }

@@ -8,6 +8,7 @@
 #include "cshims_notify.h"
 #include "cshims_probe.h"
 #include "cshims_spawn.h"
+#include "cshims_startup.h"
 #include "cshims_supervise.h"
 #include "cshims_users.h"
 

@@ -28,10 +28,10 @@ enum swb_operation_kind {
     SWB_READ_ONLY,         // target
     SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags, device, mode
     SWB_OVERLAY,           // list, upper and work (or NULL), relative (or NULL), target, attributes, flags
-    SWB_FILE,              // data, mode, uid, gid, target, attributes
+    SWB_FILE,              // data, mode, uid, gid or relative (its name in the staging area), target, attributes
     SWB_CHANGE_ROOT,       // (nothing)
     SWB_WORKING_DIRECTORY, // target
-    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): for a runtime to mount
+    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): to be mounted later, or by a runtime
     SWB_RUNTIME_BUNDLE,    // data (config.json): leaves the host's root as it is, for a runtime
 };
 
@@ -201,6 +201,10 @@ int swb_pidfd_kill(int pidfd, int signal);
 
 /// Gives the calling thread a table of descriptors of its own, with nothing in it. Returns 0 or an errno.
 int swb_leave_descriptors(void);
+
+/// Takes all capabilities but some out of the calling thread's bounding set, which its children have too. Returns 0 or an
+/// errno.
+int swb_bound_capabilities(uint64_t kept);
 
 /// The mount namespace of a process, or a negative errno: -ENOTTY before Linux 6.11.
 int swb_mount_namespace(int pid);

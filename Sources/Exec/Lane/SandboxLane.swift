@@ -1,3 +1,4 @@
+import CShims
 import Glibc
 import Synchronization
 
@@ -38,10 +39,13 @@ public final class SandboxLane: Sendable {
         )
         template.availableIDs = plan.availableIDs
         template.sharedMemorySize = plan.sharedMemorySize
+        template.capabilities = plan.capabilities
+        template.stagedMounts = plan.mounts.filter(\.isSameForAll)
         template.stagingDirectory = directory
         self.template = template
         worker = LaneWorker(
             preparation: Result { () throws(SandboxError) in try LoweredPlan(template, part: .preparation) },
+            capabilities: template.capabilities,
             hasMore: hasMore
         )
     }
@@ -54,13 +58,17 @@ public final class SandboxLane: Sendable {
     /// Whether what is prepared here is what a step needs.
     func serves(_ plan: SandboxPlan) -> Bool {
         plan.network == template.network && plan.availableIDs == template.availableIDs
-            && plan.sharedMemorySize == template.sharedMemorySize && plan.idMaps == nil && plan.runtime == nil
+            && plan.sharedMemorySize == template.sharedMemorySize
+            && plan.capabilities.isSubset(of: template.capabilities) && plan.idMaps == nil && plan.runtime == nil
             && !plan.isPrivileged && plan.standardInput == .empty && plan.cgroupDirectory == nil
             && plan.legacyCgroupDirectories.isEmpty
     }
 
     /// How many operations every sandbox of the lane has behind it.
     var preparedCount: Int { worker.preparedCount }
+
+    /// What is in every sandbox's staging area.
+    var stagedMounts: [SandboxPlan.Mount] { template.stagedMounts }
 
     /// A sandbox that is ready or on its way.
     ///
@@ -73,6 +81,8 @@ private final class LaneWorker: Sendable {
     // Many processes carry it out, nobody changes it.
     nonisolated(unsafe) private let preparation: Result<LoweredPlan, SandboxError>
     let preparedCount: Int
+    /// What the steps may have at most.
+    private let capabilities: CapabilitySet
     private let hasMore: @Sendable () -> Bool
     private let state = Mutex(State())
     /// Counts what is in `State.queue`, and one more when the thread is to end.
@@ -87,8 +97,13 @@ private final class LaneWorker: Sendable {
         var isClosed = false
     }
 
-    init(preparation: Result<LoweredPlan, SandboxError>, hasMore: @escaping @Sendable () -> Bool) {
+    init(
+        preparation: Result<LoweredPlan, SandboxError>,
+        capabilities: CapabilitySet,
+        hasMore: @escaping @Sendable () -> Bool
+    ) {
         self.preparation = preparation
+        self.capabilities = capabilities
         preparedCount = (try? preparation.get())?.operationCount ?? 0
         self.hasMore = hasMore
     }
@@ -133,6 +148,9 @@ private final class LaneWorker: Sendable {
 
     /// The lane's thread: it starts one sandbox after the other.
     private func run() {
+        // A thread's bounding set is its own, and its children have it: they give nothing of this up one by one. Where it
+        // cannot be made smaller, they try themselves, and say so.
+        _ = swb_bound_capabilities(capabilities.rawValue)
         while true {
             work.wait()
             guard let sandbox = state.withLock({ $0.queue.isEmpty ? nil : $0.queue.removeFirst() }) else { return }

@@ -84,7 +84,7 @@ extension SandboxPlan {
     /// The operations that make a bundle of the plan.
     func operations(for runtime: Runtime) -> [Operation] {
         var operations = foundation(mountPoints: []) + [.root(finishedRoot)]
-        operations += mounts.map(Operation.mount)
+        operations += mounts.map { Operation.mount($0, staged: nil) }
         operations += runtime.files.map(Operation.stagedFile)
         operations.append(.runtimeBundle(configuration: runtime.configuration))
         return operations

@@ -52,6 +52,11 @@ extension Directory {
 
     /// The attributes of `name` in this very directory; of the directory itself for the empty name.
     func extendedAttributes(named name: [UInt8]) throws(FileError) -> [ExtendedAttribute] {
+        // Most files have none; the way by procfs takes three times as long to say so.
+        let length = withCString(name.isEmpty ? [UInt8(ascii: ".")] : name) {
+            cshims_attribute_list_length(rawDescriptor, $0)
+        }
+        if length == 0 { return [] }
         let path = attributePath(name)
         var list = try readGrowing(path, "list the extended attributes of") { cshims_llistxattr($0, $1, $2) }
         guard !list.isEmpty else { return [] }
