@@ -52,7 +52,7 @@ let package = Package(
         + room("OCI", [crypto])
         + room("LayerDiff", ["OCI", "CShims", "CISAL", "CZstd", crypto, system])
         + room("Exec", ["CShims", "CSeccomp", system])
-        + room("Store", ["OCI", "LayerDiff", "CSQLite", "CShims", system])
+        + room("Store", ["OCI", "LayerDiff", "CSQLite", system])
         + room("Registry", ["OCI", "CShims"])
         + room(
             "Builder",
@@ -62,7 +62,7 @@ let package = Package(
         + [
             .executableTarget(
                 name: "swbuild",
-                dependencies: ["Builder", "BuildFileParser", "CShims", "Exec", "OCI", "Store", argumentParser, logging],
+                dependencies: ["Builder", "BuildFileParser", "Exec", "OCI", "Store", argumentParser, logging],
                 swiftSettings: strict
             )
         ]

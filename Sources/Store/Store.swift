@@ -1,4 +1,3 @@
-import CShims
 import Glibc
 import LayerDiff
 import OCI
@@ -376,8 +375,9 @@ public final class Store: Sendable {
                 let path = images.blobPath(digest)
                 let raw = open(path, O_RDONLY | O_CLOEXEC)
                 guard raw >= 0 else { throw HostFileError("open", path, code: errno) }
-                files.append((path, OwnedDescriptor(owning: raw, path: path)))
-                _ = cshims_begin_writeback(raw, 0, 0)
+                let file = OwnedDescriptor(owning: raw, path: path)
+                file.beginWriteback()
+                files.append((path, file))
             }
             for (path, file) in files where fdatasync(file.raw) != 0 {
                 throw HostFileError("write to the disk", path, code: errno)

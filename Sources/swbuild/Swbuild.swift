@@ -1,6 +1,6 @@
 import ArgumentParser
-import CShims
 import Dispatch
+import Exec
 import Glibc
 
 @main
@@ -10,7 +10,7 @@ enum Main {
     /// An async main would hand the main thread to Dispatch, which takes signals there that all threads must block.
     static func main() {
         openStandardDescriptors()
-        cshims_populate_data()
+        ProgramData.makeOwn()
         // Before all else: a process enters a user namespace while it has one thread.
         _ = Startup.privilege
         Signals.block()

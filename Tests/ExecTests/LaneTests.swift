@@ -49,6 +49,39 @@ import Testing
         #expect(TestRoot.names(in: root.path("lane")).isEmpty)
     }
 
+    private static func file(_ text: String, at target: String = "/etc/motd") -> SandboxPlan.Mount {
+        .init(target: target, kind: .file(contents: Array(text.utf8), mode: 0o640, uid: 0, gid: 7, readOnly: false))
+    }
+
+    @Test func filesThatAllStepsHaveAreEachStepsOwn() throws {
+        try root.write("of the image", to: "base/etc/motd")
+        let shared = try root.plan("true").with { $0.mounts = [Self.file("shared\n")] }
+        let lane = lane(shared)
+        let script = "stat -c '%a %g' /etc/motd; cat /etc/motd; echo more >> /etc/motd; cat /etc/motd | wc -l"
+        for _ in 0..<3 {
+            let ran = try root.plan(script).with { $0.mounts = [Self.file("shared\n")] }.run(lane: lane)
+            #expect(ran.output == "640 7\nshared\n2\n", "\(ran)")
+        }
+        let other = try root.plan(script).with { $0.mounts = [Self.file("another\n")] }.run(lane: lane)
+        #expect(other.output == "640 7\nanother\n2\n", "\(other)")
+        let without = try root.plan("cat /etc/motd").run(lane: lane)
+        #expect(without.output == "of the image", "\(without)")
+    }
+
+    @Test func aStepMayHaveMoreCapabilitiesThanTheLanesFirst() throws {
+        let lane = lane(try root.plan("true").with { $0.capabilities = [.chown] })
+        let script = "grep CapBnd /proc/self/status | cut -f2"
+        for capabilities in [CapabilitySet.chown, .docker, [], .chown] {
+            let plan = try root.plan(script).with { $0.capabilities = capabilities }
+            #expect(try plan.run(lane: lane).output == Self.hexadecimal(capabilities), "\(capabilities)")
+        }
+    }
+
+    private static func hexadecimal(_ capabilities: CapabilitySet) -> String {
+        let text = String(capabilities.rawValue, radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text + "\n"
+    }
+
     @Test func errorsAreThoseOfAStepWithoutALane() throws {
         let lane = lane(try root.plan("true"))
         let plans = [
@@ -95,8 +128,12 @@ import Testing
             }
         }
         // The kernel needs a moment to take it down. Sandboxes of other tests may be among them: they end, too.
-        for _ in 0..<20_000 where !TestRoot.sandboxes().isDisjoint(with: new) { usleep(1000) }
-        #expect(TestRoot.sandboxes().isDisjoint(with: new))
+        var patience = 20_000
+        while patience > 0, !TestRoot.sandboxes().isDisjoint(with: new) {
+            patience -= 1
+            usleep(1000)
+        }
+        #expect(patience > 0)
     }
 
     /// With an index, overlay refuses layers that another mount writes to (overlayfs.rst, "Sharing and copying layers").

@@ -47,6 +47,9 @@ public final class OwnedDescriptor: Sendable {
         }
     }
 
+    /// Lets the system begin to write what is not on the disk yet, without waiting for it.
+    public func beginWriteback() { _ = cshims_begin_writeback(raw, 0, 0) }
+
     /// What the file system says of the open file.
     /// - Throws: ``FileError`` when the system refuses.
     public func status() throws(FileError) -> FileStatus {
