@@ -59,6 +59,12 @@ import Testing
         #expect(throws: LayerError.self) { try Archive.isArchive(directory, ContainerPath("l")) }
     }
 
+    @Test(arguments: [("3", 0, 0), ("3", 4096, 1), ("4", 8, 1 << 20)])
+    func numbersThatNoDeviceHas(type: Character, major: Int, minor: Int) throws {
+        try scratch.write(Tar([Member("a"), HostileTests.device("n", type, major, minor)]).bytes, to: "archive")
+        #expect(throws: LayerError.self) { try extract("archive") }
+    }
+
     @Test func namesStayInside() throws {
         let tar = Tar([
             Member("./a", content: "1"), Member("/b", content: "2"), Member("../../c/d", content: "3"),

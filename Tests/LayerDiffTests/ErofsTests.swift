@@ -277,7 +277,6 @@ import Testing
                 }()
             ]
         ),
-        Case("a device without a number", [HostileTests.device("x", "3", 5000, 1)]),
     ]
 
     @Test(arguments: inexpressible)

@@ -42,6 +42,8 @@ import Testing
         Case("character device", "'/c'", device("c", "3", 1, 3)),
         Case("block device", "'/b'", device("b", "4", 8, 0)),
         Case("whiteout in disguise", "'c'", device("c", "3", 0, 0)),
+        Case("a device's number that is too large", "no device 4096:1", device("n", "3", 4096, 1)),
+        Case("its second number", "no device 8:1048576", device("n", "4", 8, 1 << 20)),
         Case("the root as a file", "'./'", Member("./", "2", link: "/etc")),
         Case(
             "too many",

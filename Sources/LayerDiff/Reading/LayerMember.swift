@@ -93,13 +93,25 @@ enum LayerMember {
             }
             return .symlink(target: target)
         case .characterDevice:
-            if member.deviceMajor == 0 && member.deviceMinor == 0 {
-                throw refused(member, "a character device 0:0 would be taken for a whiteout")
-            }
+            try checkDevice(member)
             return .characterDevice(major: member.deviceMajor, minor: member.deviceMinor)
-        case .blockDevice: return .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)
+        case .blockDevice:
+            try checkDevice(member)
+            return .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)
         case .fifo: return .fifo
         case .socket: return nil
+        }
+    }
+
+    /// Refuses numbers that no device has, and those that stand for something else.
+    ///
+    /// Linux has 12 bits for the one number and 20 for the other: include/linux/kdev_t.h, `MINORBITS`.
+    static func checkDevice(_ member: TarMember) throws(LayerError) {
+        guard member.deviceMajor < 1 << 12, member.deviceMinor < 1 << 20 else {
+            throw refused(member, "Linux has no device \(member.deviceMajor):\(member.deviceMinor)")
+        }
+        if member.kind == .characterDevice, member.deviceMajor == 0, member.deviceMinor == 0 {
+            throw refused(member, "a character device 0:0 would be taken for a whiteout")
         }
     }
 

@@ -136,8 +136,8 @@ final class TarReader {
             size: kind == .file && !isHardLink ? size : 0,
             hardLink: isHardLink ? link : nil,
             symlink: kind == .symlink ? link : nil,
-            deviceMajor: UInt32(truncatingIfNeeded: block.number(329, 8) ?? 0),
-            deviceMinor: UInt32(truncatingIfNeeded: block.number(337, 8) ?? 0),
+            deviceMajor: UInt32(clamping: block.number(329, 8) ?? 0),
+            deviceMinor: UInt32(clamping: block.number(337, 8) ?? 0),
             attributes: records?.attributes ?? []
         )
     }

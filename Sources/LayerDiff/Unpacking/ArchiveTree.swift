@@ -51,8 +51,10 @@ struct ArchiveTree {
         case .directory: try put(entry(member, at: path, .directory(opaque: false)))
         case .symlink: try put(entry(member, at: path, .symlink(target: member.symlink ?? [])))
         case .characterDevice:
+            try LayerMember.checkDevice(member)
             try put(entry(member, at: path, .characterDevice(major: member.deviceMajor, minor: member.deviceMinor)))
         case .blockDevice:
+            try LayerMember.checkDevice(member)
             try put(entry(member, at: path, .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)))
         case .fifo: try put(entry(member, at: path, .fifo))
         case .socket: break
