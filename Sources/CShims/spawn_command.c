@@ -46,7 +46,7 @@ static int leave_keyring(struct swb_setup *setup) {
     return 0;
 }
 
-static int drop_bounding_set(uint64_t kept) {
+int swb_bound_capabilities(uint64_t kept) {
     for (unsigned long capability = 0; capability < 64; capability++) {
         int present = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
         if (present < 0) break; // past the last capability this kernel knows
@@ -82,7 +82,7 @@ static void set_limits(const struct swb_plan *plan) {
 /// with them. Raw calls: the C library's functions would tell threads that this process does not have.
 static int set_identity(const struct swb_plan *plan) {
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    int error = drop_bounding_set(plan->capabilities);
+    int error = swb_bound_capabilities(plan->capabilities);
     if (error != 0) return error;
     // A user namespace with one id has no right to change groups.
     if (plan->groups != NULL && syscall(SYS_setgroups, plan->group_count, plan->groups) != 0) return errno;
@@ -106,12 +106,8 @@ static int install_filter(const struct swb_plan *plan) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
 }
 
-int swb_bound_capabilities(uint64_t kept) {
-    return drop_bounding_set(kept);
-}
-
 int swb_drop_capabilities(uint64_t kept) {
-    int error = drop_bounding_set(kept);
+    int error = swb_bound_capabilities(kept);
     return error != 0 ? error : set_capabilities(kept);
 }
 

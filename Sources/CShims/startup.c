@@ -12,7 +12,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-// The writable data of the program: end(3), and the name that every ELF linker gives to the beginning of `.data`.
+// The writable data of the program: the beginning of `.data` as the C library's startup code names it, and end(3).
 extern char __data_start[], _end[];
 
 void cshims_populate_data(void) {

@@ -379,8 +379,8 @@ public final class Store: Sendable {
                 file.beginWriteback()
                 files.append((path, file))
             }
-            for (path, file) in files where fdatasync(file.raw) != 0 {
-                throw HostFileError("write to the disk", path, code: errno)
+            for (path, file) in files {
+                guard fdatasync(file.raw) == 0 else { throw HostFileError("write to the disk", path, code: errno) }
             }
         }
     }

@@ -62,9 +62,10 @@ struct cshims_dirent {
 };
 struct cshims_dirent cshims_dirent_at(const void *_Nonnull buffer);
 
-/* <sys/xattr.h> is no part of Swift's Glibc module. Links are not followed. */
-/* The length of the list of attributes of a name in a directory, or a negative errno: -ENOSYS before Linux 6.13. */
+/* The length of the list of attributes of a name in a directory, or a negative errno: -ENOSYS before Linux 6.13. Links are
+   not followed. */
 long cshims_attribute_list_length(int directory, const char *_Nonnull name);
+/* <sys/xattr.h> is no part of Swift's Glibc module. Links are not followed. */
 long cshims_llistxattr(const char *_Nonnull path, void *_Nullable list, size_t size);
 long cshims_lgetxattr(const char *_Nonnull path, const char *_Nonnull name, void *_Nullable value, size_t size);
 int cshims_lsetxattr(const char *_Nonnull path, const char *_Nonnull name, const void *_Nullable value, size_t size);

@@ -28,10 +28,10 @@ enum swb_operation_kind {
     SWB_READ_ONLY,         // target
     SWB_BIND,              // source (host path), relative (or NULL: all of it), target, attributes, flags, device, mode
     SWB_OVERLAY,           // list, upper and work (or NULL), relative (or NULL), target, attributes, flags
-    SWB_FILE,              // data, mode, uid, gid or relative (its name in the staging area), target, attributes
+    SWB_FILE,              // data, mode, uid, gid, target, attributes; relative, where it is in the staging area already
     SWB_CHANGE_ROOT,       // (nothing)
     SWB_WORKING_DIRECTORY, // target
-    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): to be mounted later, or by a runtime
+    SWB_STAGED_FILE,       // data, mode, uid, gid, relative (its name in the staging area): to be mounted later
     SWB_RUNTIME_BUNDLE,    // data (config.json): leaves the host's root as it is, for a runtime
 };
 

@@ -60,10 +60,9 @@ enum Erofs {
         (bytes + Int64(blockSize) - 1) / Int64(blockSize)
     }
 
-    /// A device's number as inodes have it; `nil` for one that has no such form.
-    static func device(major: UInt32, minor: UInt32) -> UInt32? {
-        guard major < 1 << 12, minor < 1 << 20 else { return nil }
-        return minor & 0xff | major << 8 | (minor & ~0xff) << 12
+    /// A device's number as inodes have it: that of one which Linux can have, as ``LayerMember`` sees to it.
+    static func device(major: UInt32, minor: UInt32) -> UInt32 {
+        minor & 0xff | major << 8 | (minor & ~0xff) << 12
     }
 }
 

@@ -76,13 +76,7 @@ struct ErofsTreeWriter {
             let directory = try ErofsDirectory(number, of: tree)
             place(number, head, blocks: directory.blockEnds.count - 1, rest: directory.lastSize)
         case .symlink(let target): place(number, head, blocks: 0, rest: target.count)
-        case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
-            guard Erofs.device(major: major, minor: minor) != nil else {
-                let why = "no inode has room for the device's number"
-                throw LayerError(.noImage(path: node.entry.path.description, why: why))
-            }
-            take(head, number)
-        case .fifo, .whiteout, .hardLink: take(head, number)
+        case .characterDevice, .blockDevice, .fifo, .whiteout, .hardLink: take(head, number)
         }
     }
 
@@ -202,9 +196,9 @@ struct ErofsTreeWriter {
             let tail = place.layout == .inline ? target : []
             return Facts(mode: 0o120777, size: Int64(target.count), data: place.block, tail: tail)
         case .characterDevice(let major, let minor):
-            return Facts(mode: 0o020000 | mode, data: Erofs.device(major: major, minor: minor) ?? 0)
+            return Facts(mode: 0o020000 | mode, data: Erofs.device(major: major, minor: minor))
         case .blockDevice(let major, let minor):
-            return Facts(mode: 0o060000 | mode, data: Erofs.device(major: major, minor: minor) ?? 0)
+            return Facts(mode: 0o060000 | mode, data: Erofs.device(major: major, minor: minor))
         case .fifo: return Facts(mode: 0o010000 | mode)
         // Character device 0:0 (Documentation/filesystems/overlayfs.rst).
         case .whiteout: return Facts(mode: 0o020000)

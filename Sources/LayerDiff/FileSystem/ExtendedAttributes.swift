@@ -52,7 +52,7 @@ extension Directory {
 
     /// The attributes of `name` in this very directory; of the directory itself for the empty name.
     func extendedAttributes(named name: [UInt8]) throws(FileError) -> [ExtendedAttribute] {
-        // Most files have none; the way by procfs takes three times as long to say so.
+        // Most files have none, and the way by procfs is a longer path to walk for each.
         let length = withCString(name.isEmpty ? [UInt8(ascii: ".")] : name) {
             cshims_attribute_list_length(rawDescriptor, $0)
         }

@@ -108,7 +108,7 @@ enum LayerMember {
     /// Linux has 12 bits for the one number and 20 for the other: include/linux/kdev_t.h, `MINORBITS`.
     static func checkDevice(_ member: TarMember) throws(LayerError) {
         guard member.deviceMajor < 1 << 12, member.deviceMinor < 1 << 20 else {
-            throw refused(member, "Linux has no device \(member.deviceMajor):\(member.deviceMinor)")
+            throw refused(member, "Linux has no device \(member.deviceMajor):\(member.deviceMinor); leave it out")
         }
         if member.kind == .characterDevice, member.deviceMajor == 0, member.deviceMinor == 0 {
             throw refused(member, "a character device 0:0 would be taken for a whiteout")
