@@ -79,7 +79,6 @@ public struct ImageBuilder: Sendable {
             origin: request.contextOrigin,
             sources: sources
         )
-        let ahead = BlobsAhead()
         let environment = StepEnvironment(
             store: store,
             work: work,
@@ -103,30 +102,33 @@ public struct ImageBuilder: Sendable {
                 trace: trace,
                 privilege: privilege,
                 networkHelpers: NetworkHelper.installed(),
-                ahead: ahead,
                 commandCount: plan.graph.nodes.count { if case .run = $0.operation { true } else { false } }
             )
         )
         let solver = Solver(graph: plan.graph, environment: environment)
-        return try await ahead.during(request, knownFiles: hashes?.knownCount ?? 0, (store, work, trace)) {
-            defer { hashes?.save() }
-            let states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
-            guard !cancellation.isCancelled else { throw BuildError.cancelled }
-            let image = try await write(
-                request,
-                registries,
-                ahead,
-                by: { ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: $0) },
-                of: plan.result
-            )
-            if trace.isOn { progress.emit(.times(trace.times())) }
-            return BuildResult(
-                image: image,
-                tags: request.tags,
-                steps: summaries(plan.graph, states),
-                sources: sources.all
-            )
+        defer { hashes?.save() }
+        let states: [NodeID: StepState]
+        do {
+            states = try await solver.solve(target: plan.result.node, jobs: request.jobs)
+        } catch {
+            // All steps have ended. The error may be told, and the program be over, before their threads let go of it.
+            work.remove()
+            throw error
         }
+        guard !cancellation.isCancelled else { throw BuildError.cancelled }
+        let image = try await write(
+            request,
+            registries,
+            by: { ImageWriter(store: store, work: work, states: states, epoch: epoch, compression: $0) },
+            of: plan.result
+        )
+        if trace.isOn { progress.emit(.times(trace.times())) }
+        return BuildResult(
+            image: image,
+            tags: request.tags,
+            steps: summaries(plan.graph, states),
+            sources: sources.all
+        )
     }
 
     /// What is remembered of the files of a local context.
@@ -142,7 +144,6 @@ public struct ImageBuilder: Sendable {
     private func write(
         _ request: BuildRequest,
         _ registries: Registries,
-        _ ahead: BlobsAhead,
         by writer: (BlobCompression) -> ImageWriter,
         of result: StageResult
     ) async throws -> BuiltImage {
@@ -164,7 +165,6 @@ public struct ImageBuilder: Sendable {
                 tags: request.tags,
                 trace: trace,
                 pusher: ImagePusher(store: store, registries: registries),
-                ahead: ahead,
                 progress: progress
             )
             try await exporter.write(output)

@@ -11,8 +11,7 @@ extension Store {
         guard !images.hasBlob(descriptor) else { return }
         defer { noteArrival(descriptor.digest) }
         guard !moving else { return try layout.move(descriptor, to: images) }
-        let work = try makeWorkDirectory()
-        try layout.copy(descriptor, to: images, by: work.unique("blob"))
+        try bring(descriptor, from: layout)
     }
 
     /// Makes a blob of the store known as a layer, after it was read and found to have the DiffID that its image says.

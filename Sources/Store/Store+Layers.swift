@@ -5,7 +5,7 @@ import OCI
 import Synchronization
 
 extension Store {
-    /// Brings a layer of another layout into the store: its blob is copied and checked against its digest.
+    /// Brings a layer of another layout into the store: its blob is checked against its digest.
     ///
     /// The DiffID is checked later, when the layer is first read; until then only this process believes the image. Where
     /// two images say that different blobs are the layer, the blob is read now.
@@ -17,7 +17,7 @@ extension Store {
         let lock = try lock("blob \(descriptor.digest)")
         defer { withExtendedLifetime(lock) {} }
         if !images.hasBlob(descriptor) {
-            try copyBlob(descriptor, from: layout)
+            try bring(descriptor, from: layout)
         }
         let record = LayerRecord(
             diffID: diffID,
@@ -36,27 +36,6 @@ extension Store {
     /// By content: Docker's media types do not always tell.
     func compression(of descriptor: Descriptor) throws -> BlobCompression {
         try LayerReader.compression(of: openBlob(descriptor.digest))
-    }
-
-    private func copyBlob(_ descriptor: Descriptor, from layout: ImageLayout) throws {
-        let work = try makeWorkDirectory()
-        try layout.copy(descriptor, to: images, by: work.unique("blob"))
-    }
-
-    /// Copies a blob of the store to a layout that has not got it whole, and checks it on the way.
-    ///
-    /// A blob that turns out to be corrupt is removed, so that building again makes it anew.
-    /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``.
-    public func export(_ descriptor: Descriptor, to layout: ImageLayout) throws {
-        guard !layout.hasBlob(descriptor) else { return }
-        do {
-            let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
-            try copy(descriptor, toNew: part)
-            try layout.place(part, as: descriptor)
-        } catch let error as BlobError {
-            unlink(images.blobPath(descriptor.digest))
-            throw error
-        }
     }
 
     /// Moves a finished blob from a build's work directory to its place.

@@ -18,6 +18,12 @@ extension Store {
     /// What each part of the store takes.
     /// - Throws: ``FileError`` where a part cannot be read.
     public func diskUsage() throws -> [PartUsage] {
+        try usage(withoutShared: false)
+    }
+
+    /// The same; `withoutShared`, blobs that layouts have in common with the store, which stay when the store's name goes,
+    /// take nothing.
+    private func usage(withoutShared: Bool) throws -> [PartUsage] {
         let parts = [
             "images", "layers", "indexes", "pieces", "cache-mounts", "downloads", "incoming", "git", "contexts", "logs",
             "tmp",
@@ -25,8 +31,13 @@ extension Store {
         return try parts.map { name in
             let directory = try Directory(path: "\(root)/\(name)")
             let items = try directory.list(.root)
-            let top = name == "images" ? try directory.list(ContainerPath("blobs/sha256")).count : items.count
-            return PartUsage(name: name, count: top, bytes: try Self.size(of: .root, in: directory))
+            var bytes = try Self.size(of: .root, in: directory)
+            guard name == "images" else { return PartUsage(name: name, count: items.count, bytes: bytes) }
+            let blobs = try directory.list(ContainerPath("blobs/sha256"))
+            if withoutShared {
+                for blob in blobs where blob.status.linkCount > 1 { bytes -= Int64(blob.status.blocks) * 512 }
+            }
+            return PartUsage(name: name, count: blobs.count, bytes: bytes)
         }
     }
 
@@ -69,7 +80,7 @@ extension Store {
         // Waits for running builds; those that begin now wait for this.
         let lock = try FileLock.wait(for: "\(root)/locks/use")
         defer { withExtendedLifetime(lock) {} }
-        let before = try diskUsage().reduce(0) { $0 + $1.bytes }
+        let before = try usage(withoutShared: true).reduce(0) { $0 + $1.bytes }
         let limit = seconds.map { Self.now - $0 } ?? Int64.max
         try database.transaction([
             ("DELETE FROM steps WHERE used < ?", [.integer(limit)]),
@@ -90,7 +101,7 @@ extension Store {
         try remove("downloads") { downloads.contains($0) }
         try removeRepositories(before: limit)
         try removeOldLogs(before: seconds.map { Self.now - $0 } ?? Self.now)
-        return max(0, before - (try diskUsage().reduce(0) { $0 + $1.bytes }))
+        return max(0, before - (try usage(withoutShared: true).reduce(0) { $0 + $1.bytes }))
     }
 
     /// The blobs that named images consist of.

@@ -1,11 +1,11 @@
 import Glibc
 import OCI
 
-/// What the file system says of a blob, or another file, that was read: as long as it says the same, it is the same.
+/// What the file system says of a file of somebody's that was read: as long as it says the same, it is the same.
 ///
 /// The rule is that of the context's digests: a file that was changed just before it was looked at may be changed again
 /// without a sign, and is not remembered.
-public struct BlobStamp: Sendable, Hashable {
+public struct FileStamp: Sendable, Hashable {
     /// All of it, to be kept.
     public let text: String
     private let latest: Int64
@@ -26,46 +26,59 @@ public struct BlobStamp: Sendable, Hashable {
     public func isSettled(at now: Int64) -> Bool { latest < now - 2 }
 }
 
-extension Store {
-    /// Smaller blobs are hashed faster than looked up.
-    private static let smallestRemembered: Int64 = 1 << 20
+/// The same of a blob of the store, where layouts may have further names for the file.
+///
+/// Without the time of the inode's last change, which is another with each name that comes or goes. Writing changes the time
+/// of the content; who could set that back is the file's owner alone, which is this process's user.
+struct BlobStamp {
+    /// All of it, to be kept.
+    let text: String
+    /// Whether the file has one name.
+    let isOnlyName: Bool
+    private let modified: Int64
 
-    /// Copies a blob of the store to a new file, as long as `isWanted` says so, and hashes it on the way unless it is known
-    /// to be what it was when it was hashed last.
-    /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``, ``UnwantedCopy``; nothing is
-    ///   left of the file then.
-    public func copy(
-        _ descriptor: Descriptor,
-        toNew file: String,
-        while isWanted: () -> Bool = { true }
-    ) throws {
-        let path = images.blobPath(descriptor.digest)
-        let began = Self.now
-        let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
-        var isKnown = isFresh(descriptor.digest)
-        if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
-        try images.copy(descriptor, toNew: file, verifying: !isKnown, while: isWanted)
-        guard !isKnown, let stamp, stamp.isSettled(at: began), stamp == BlobStamp(path) else { return }
-        let statement = Self.verification(descriptor.digest, stamp)
-        try database.query(statement.text, statement.values)
+    /// The stamp of the blob at `path`; `nil` where there is none, or it is not for this process's user alone to write to.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else { return nil }
+        text = [
+            Int(status.st_dev), Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+        ].map(String.init).joined(separator: " ")
+        isOnlyName = status.st_nlink == 1
+        modified = Int64(status.st_mtim.tv_sec)
     }
 
-    /// What to keep of a layer's blob that this process hashed while it wrote it; `nil` where that is not worth it.
+    /// Whether the file was as it is for long enough when `now` came.
+    func isSettled(at now: Int64) -> Bool { modified < now - 2 }
+}
+
+extension Store {
+    /// Smaller blobs are hashed, and copied, faster than looked up.
+    static let smallestRemembered: Int64 = 64 << 10
+
+    /// What to keep of a layer's blob that this process hashed while it wrote or read it; `nil` where that is not worth it.
     ///
-    /// It was renamed into place after its last byte was written, and nobody writes to a blob in its place: there is no
-    /// change that could go unseen, however fresh the file is.
+    /// It was renamed into place after its last byte was written, and nobody writes to a blob in its place, nor knows it by
+    /// another name: there is no change that could go unseen, however fresh the file is.
     func verification(of layer: LayerRecord) -> (text: String, values: [DatabaseValue])? {
-        guard layer.size >= Self.smallestRemembered, let stamp = BlobStamp(images.blobPath(layer.digest)) else {
-            return nil
-        }
+        guard layer.size >= Self.smallestRemembered, let stamp = BlobStamp(images.blobPath(layer.digest)),
+            stamp.isOnlyName
+        else { return nil }
         return Self.verification(layer.digest, stamp)
+    }
+
+    /// Remembers that a blob which looked like this is what its digest says.
+    func noteVerified(_ digest: Digest, _ stamp: BlobStamp) throws {
+        let statement = Self.verification(digest, stamp)
+        try database.query(statement.text, statement.values)
     }
 
     private static func verification(_ digest: Digest, _ stamp: BlobStamp) -> (text: String, values: [DatabaseValue]) {
         ("INSERT OR REPLACE INTO verified (digest, stamp) VALUES (?, ?)", [.text(digest.hex), .text(stamp.text)])
     }
 
-    private func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {
+    /// Whether a blob looked like this when it was hashed.
+    func isVerified(_ digest: Digest, _ stamp: BlobStamp) throws -> Bool {
         let rows = try database.query("SELECT stamp FROM verified WHERE digest = ?", [.text(digest.hex)])
         return rows.first?[0].text == stamp.text
     }

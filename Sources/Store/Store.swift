@@ -216,9 +216,8 @@ public final class Store: Sendable {
     /// Keeps what came of a step together with its layer, whose blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: StepRecord, layer: LayerRecord, tree: Digest) throws {
-        var statements = [Self.insertion(of: layer, tree: tree), Self.insertion(of: record)]
-        if let verified = verification(of: layer) { statements.append(verified) }
-        try database.transaction(statements)
+        let statements = [Self.insertion(of: layer, tree: tree), Self.insertion(of: record), verification(of: layer)]
+        try database.transaction(statements.compactMap { $0 })
         noteNew(layer)
     }
 
@@ -331,8 +330,7 @@ public final class Store: Sendable {
     /// Its blob must be in place already.
     /// - Throws: ``DatabaseError``.
     public func insert(_ record: LayerRecord, tree: Digest?) throws {
-        let insertion = Self.insertion(of: record, tree: tree)
-        try database.query(insertion.text, insertion.values)
+        try database.transaction([Self.insertion(of: record, tree: tree), verification(of: record)].compactMap { $0 })
         noteNew(record)
     }
 

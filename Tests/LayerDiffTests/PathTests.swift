@@ -1,5 +1,6 @@
-import LayerDiff
 import Testing
+
+@testable import LayerDiff
 
 @Suite struct PathTests {
     @Test(arguments: [
@@ -31,6 +32,20 @@ import Testing
             let base = ContainerPath("base/dir")
             #expect(base.appending(text.utf8) == ContainerPath("base/dir/\(text)"), "\(text)")
         }
+    }
+
+    /// What is taken as it is, is what normalising leaves as it is.
+    @Test func takesWhatIsNormalisedAlone() {
+        var dice = Dice(seed: 11)
+        let bytes: [UInt8] = Array("/..aab".utf8) + [0, 0xff]
+        var taken = 0
+        for _ in 0..<20_000 {
+            let path = (0..<Int.random(in: 0...6, using: &dice)).compactMap { _ in bytes.randomElement(using: &dice) }
+            let isNormalised = ContainerPath(cleaning: path).bytes == path && !path.contains(0)
+            #expect((ContainerPath(ifClean: path)?.bytes == path) == isNormalised, "\(path)")
+            if isNormalised { taken += 1 }
+        }
+        #expect(taken > 1000)
     }
 
     @Test func isPutTogetherAndTakenApart() {

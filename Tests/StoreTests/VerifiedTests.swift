@@ -22,17 +22,36 @@ import Testing
         path = store.images.blobPath(layer.digest)
     }
 
-    private func export(to name: String) throws {
-        try store.export(layer.descriptor, to: ImageLayout(creating: "\(scratch.path)/\(name)"))
+    private func export(to name: String, from store: Store? = nil, sharing: Bool = true) throws {
+        let layout = try ImageLayout(creating: "\(scratch.path)/\(name)")
+        try (store ?? self.store).export(layer.descriptor, to: layout, mayShare: sharing)
+    }
+
+    /// Makes the blob as old as one that was made yesterday.
+    private func age() throws {
+        let yesterday = timespec(tv_sec: time(nil) - 86_400, tv_nsec: 5)
+        let times = [yesterday, yesterday]
+        try #require(utimensat(AT_FDCWD, path, times, 0) == 0)
+    }
+
+    private func isRemembered() throws -> Bool {
+        try !store.database.query("SELECT * FROM verified WHERE digest = ?", [.text(layer.digest.hex)]).isEmpty
+    }
+
+    private func forget() throws { try store.database.query("DELETE FROM verified") }
+
+    private func isShared(with name: String) -> Bool {
+        var (one, other) = (stat(), stat())
+        guard stat(path, &one) == 0, stat("\(scratch.path)/\(name)/blobs/sha256/\(layer.digest.hex)", &other) == 0
+        else {
+            return false
+        }
+        return one.st_ino == other.st_ino && one.st_dev == other.st_dev
     }
 
     /// Notes that the blob was hashed as it is now.
     private func remember() throws {
-        let stamp = try #require(BlobStamp(path))
-        try store.database.query(
-            "INSERT INTO verified (digest, stamp) VALUES (?, ?)",
-            [.text(layer.digest.hex), .text(stamp.text)]
-        )
+        try store.noteVerified(layer.digest, try #require(BlobStamp(path)))
     }
 
     private func damage() throws {
@@ -41,34 +60,107 @@ import Testing
         try #require(pwrite(file, "x", 1, 700_000) == 1)
     }
 
-    @Test func aBlobThatWasHashedAsItIsNeedsNoReading() throws {
+    @Test(arguments: [true, false])
+    func aBlobThatWasHashedAsItIsNeedsNoReading(sharing: Bool) throws {
         try damage()
         try remember()
-        try export(to: "out")
+        try export(to: "out", sharing: sharing)
         #expect(HostFile.exists("\(scratch.path)/out/blobs/sha256/\(layer.digest.hex)"))
+        #expect(isShared(with: "out") == sharing)
     }
 
-    @Test func aBlobThatWasChangedSinceIsHashed() throws {
+    @Test(arguments: [true, false])
+    func aBlobThatWasChangedSinceIsHashed(sharing: Bool) throws {
         try remember()
         try damage()
-        #expect(throws: BlobError.self) { try export(to: "out") }
+        #expect(throws: BlobError.self) { try export(to: "out", sharing: sharing) }
+        #expect(try scratch.names("../out/blobs/sha256") == [])
+        // Building again makes it anew.
+        #expect(!HostFile.exists(path))
     }
 
-    @Test func aBlobThatWasMadeJustNowIsHashedEveryTime() throws {
-        try export(to: "first")
+    @Test(arguments: [true, false])
+    func aBlobThatWasMadeJustNowIsHashedEveryTime(sharing: Bool) throws {
+        try forget()
+        try export(to: "first", sharing: sharing)
+        try #require(try !isRemembered())
         try damage()
+        #expect(throws: BlobError.self) { try export(to: "second", sharing: sharing) }
+    }
+
+    @Test(arguments: [true, false])
+    func anOlderBlobIsHashedOnce(sharing: Bool) throws {
+        try forget()
+        try age()
+        try export(to: "first", sharing: sharing)
+        #expect(try isRemembered())
+    }
+
+    @Test func layoutsThatComeAndGoAreNoChange() throws {
+        try age()
+        try remember()
+        try export(to: "first")
+        try export(to: "second")
+        try #require(unlink("\(scratch.path)/first/blobs/sha256/\(layer.digest.hex)") == 0)
+        let stamp = try #require(BlobStamp(path))
+        #expect(try store.isVerified(layer.digest, stamp))
+    }
+
+    @Test func whatIsWrittenToALayoutsFileIsNoticed() throws {
+        try age()
+        try remember()
+        try export(to: "first")
+        let file = open("\(scratch.path)/first/blobs/sha256/\(layer.digest.hex)", O_WRONLY)
+        defer { close(file) }
+        try #require(pwrite(file, "x", 1, 700_000) == 1)
         #expect(throws: BlobError.self) { try export(to: "second") }
+    }
+
+    @Test func aCopyIsAFileOfItsOwn() throws {
+        try export(to: "out", sharing: false)
+        #expect(!isShared(with: "out"))
+        #expect(try scratch.names("../out/blobs/sha256") == [layer.digest.hex])
+    }
+
+    @Test func aLayoutWhoseFilesLookOtherwiseGetsACopy() throws {
+        _ = try ImageLayout(creating: "\(scratch.path)/private")
+        try #require(chmod("\(scratch.path)/private/oci-layout", 0o600) == 0)
+        try export(to: "private")
+        #expect(!isShared(with: "private"))
+        // What others may write to is neither believed nor handed out.
+        try remember()
+        try #require(chmod(path, 0o664) == 0)
+        #expect(BlobStamp(path) == nil)
+        try export(to: "out")
+        #expect(!isShared(with: "out"))
+    }
+
+    @Test func aBrokenBlobOfALayoutIsReplaced() throws {
+        let layout = try ImageLayout(creating: "\(scratch.path)/out")
+        try HostFile.write(Array("broken".utf8), to: layout.blobPath(layer.digest))
+        try export(to: "out")
+        #expect(layout.hasBlob(layer.descriptor))
+        #expect(try scratch.names("../out/blobs/sha256") == [layer.digest.hex])
+    }
+
+    @Test func whatThisProcessHashedIsRemembered() throws {
+        #expect(try isRemembered())
     }
 
     @Test func aStampSettlesAfterTheClocksGrain() throws {
         let stamp = try #require(BlobStamp(path))
+        let other = try #require(FileStamp(path))
         var status = stat()
         try #require(stat(path, &status) == 0)
         let changed = Int64(status.st_ctim.tv_sec)
-        #expect(!stamp.isSettled(at: changed))
-        #expect(!stamp.isSettled(at: changed + 2))
+        for seconds in [Int64(0), 2] {
+            #expect(!stamp.isSettled(at: changed + seconds))
+            #expect(!other.isSettled(at: changed + seconds))
+        }
         #expect(stamp.isSettled(at: changed + 3))
+        #expect(other.isSettled(at: changed + 3))
         #expect(BlobStamp("\(path).missing") == nil)
+        #expect(FileStamp("\(path).missing") == nil)
     }
 
     @Test func pruningForgetsBlobsThatAreGone() throws {

@@ -28,9 +28,6 @@ final class ContentHashes: Sendable {
         state = Mutex(State(used: Array(repeating: false, count: kept.count)))
     }
 
-    /// How many files are known from earlier builds.
-    var knownCount: Int { kept.count }
-
     /// The digest of a file whose `stat` is as it was when it was hashed; `nil` where it must be read.
     func knownDigest(of key: FileKey) -> Digest? {
         // A layer takes as many bytes of a file as `stat` says.

@@ -10,7 +10,7 @@ struct ArchiveImages: Sendable {
     /// The image of a name in an archive, or its only one, for a platform.
     func resolve(_ path: String, form: ArchiveForm, name: String?, platform: Platform) throws -> ResolvedImage {
         let began = Store.now
-        guard let stamp = BlobStamp(path) else { throw HostFileError("open", path, code: errno) }
+        guard let stamp = FileStamp(path) else { throw HostFileError("open", path, code: errno) }
         let key = key((path, stamp), form, name, platform)
         if let known = try known(key) { return known }
         let work = try store.makeWorkDirectory()
@@ -26,7 +26,7 @@ struct ArchiveImages: Sendable {
         let image = try layout.resolve(tag: nil, digest: nil, platform: platform)
         try loader.bring(ImageTree(image.descriptor, in: layout), from: layout, moving: true)
         // One that was changed just now may be changed again without a sign.
-        if stamp.isSettled(at: began), stamp == BlobStamp(path) {
+        if stamp.isSettled(at: began), stamp == FileStamp(path) {
             try store.insertSelection(key, digest: image.descriptor.digest)
         }
         return ResolvedImage(
@@ -39,7 +39,7 @@ struct ArchiveImages: Sendable {
 
     /// What the answer depends on: the file, as far as its status tells, and what is wanted of it.
     private func key(
-        _ file: (path: String, stamp: BlobStamp),
+        _ file: (path: String, stamp: FileStamp),
         _ form: ArchiveForm,
         _ name: String?,
         _ platform: Platform

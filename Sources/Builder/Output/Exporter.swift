@@ -11,12 +11,11 @@ struct Exporter {
     let tags: [ImageReference]
     let trace: Trace
     let pusher: ImagePusher
-    let ahead: BlobsAhead
     let progress: any ProgressSink
 
     func write(_ output: OutputSpec) async throws {
         switch output.kind {
-        case .oci(tar: false): try await writeLayout(output.destination)
+        case .oci(tar: false): try await writeLayout(output)
         case .oci(tar: true): try writeArchive(output.destination, entries: archiveEntries(.oci))
         case .docker: try writeArchive(output.destination, entries: archiveEntries(.docker))
         case .tar: try writeArchive(output.destination, entries: rootEntries())
@@ -43,9 +42,9 @@ struct Exporter {
 
     private var blobs: [Descriptor] { image.manifest.layers + [image.manifest.config, image.descriptor] }
 
-    private func writeLayout(_ path: String) async throws {
-        let layout = try ImageLayout(creating: path)
-        try await copyBlobs(to: layout)
+    private func writeLayout(_ output: OutputSpec) async throws {
+        let layout = try ImageLayout(creating: output.destination)
+        try await putBlobs(into: layout, mayShare: output.mayShareBlobs)
         guard !tags.isEmpty else {
             try layout.updateIndex { index in
                 index.manifests.removeAll { $0.digest == image.descriptor.digest }
@@ -58,20 +57,18 @@ struct Exporter {
 
     private static let smallBlobs: Int64 = 4 << 20
 
-    /// Copies the blobs that the layout has not got, where they are large two at a time: most of it is hashing.
-    private func copyBlobs(to layout: ImageLayout) async throws {
+    /// Puts the blobs into the layout that it has not got, where they are large two at a time: they may have to be hashed.
+    private func putBlobs(into layout: ImageLayout, mayShare: Bool) async throws {
         let (store, trace) = (store, trace)
-        var missing = blobs.filter { !layout.hasBlob($0) }
-        let copied = await ahead.files(for: missing.map(\.digest))
-        // One that cannot be moved there is copied like the others.
-        missing.removeAll { blob in copied[blob.digest].map { (try? layout.place($0, as: blob)) != nil } ?? false }
+        let missing = blobs.filter { !layout.hasBlob($0) }
         guard !missing.isEmpty else { return }
         let threads = missing.reduce(0) { $0 + $1.size } > Self.smallBlobs ? 2 : 1
-        let rest = missing
         try await onThread {
-            _ = try inParallel(rest.count, threads: threads, batch: 1) { number in
-                let blob = rest[number]
-                try trace.span(.blob, detail: blob.digest.description) { try store.export(blob, to: layout) }
+            _ = try inParallel(missing.count, threads: threads, batch: 1) { number in
+                let blob = missing[number]
+                try trace.span(.blob, detail: blob.digest.description) {
+                    try store.export(blob, to: layout, mayShare: mayShare)
+                }
             }
         }
     }

@@ -165,11 +165,19 @@ public struct OutputSpec: Sendable, Hashable {
     public var destination: String
     /// How the layers that the build makes are compressed.
     public var compression: BlobCompression
+    /// Whether a layout's blobs may be the very files that the store has.
+    public var mayShareBlobs: Bool
 
     /// An output of this kind to this place.
-    public init(kind: Kind, destination: String, compression: BlobCompression = .gzip) {
+    public init(
+        kind: Kind,
+        destination: String,
+        compression: BlobCompression = .gzip,
+        mayShareBlobs: Bool = true
+    ) {
         self.kind = kind
         self.destination = destination
         self.compression = compression
+        self.mayShareBlobs = mayShareBlobs
     }
 }

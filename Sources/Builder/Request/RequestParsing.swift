@@ -141,7 +141,7 @@ extension String {
 }
 
 extension OutputSpec {
-    /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…]`.
+    /// Parses `DIR` or `type=…,dest=…[,tar=…][,compression=…][,copy=…]`.
     /// - Throws: ``MalformedOption``.
     public init(parsing text: String, in directory: String) throws(MalformedOption) {
         func failure(_ expected: String) -> MalformedOption {
@@ -160,15 +160,18 @@ extension OutputSpec {
         let type = fields.take("type") ?? "oci"
         let (names, push) = (fields.take("name"), fields.take("push"))
         let tar = fields.take("tar")
+        let copy = fields.take("copy")
         let destination = fields.take("dest", "destination")
         let compressionName = fields.take("compression") ?? "gzip"
         if let unknown = fields.fields.first {
-            throw failure("type, dest, name, push, tar and compression only, not `\(unknown.key)`")
+            throw failure("type, dest, name, push, tar, compression and copy only, not `\(unknown.key)`")
         }
         guard let compression = BlobCompression(rawValue: compressionName == "uncompressed" ? "none" : compressionName)
         else { throw failure("compression=gzip, zstd or uncompressed") }
         if type == "image" || type == "registry" {
-            guard destination == nil, tar == nil else { throw failure("no dest and no tar with type=\(type)") }
+            guard destination == nil, tar == nil, copy == nil else {
+                throw failure("no dest, no tar and no copy with type=\(type)")
+            }
             let kind = try Self.named(type, names, push: push, failure)
             self.init(kind: kind, destination: "", compression: compression)
             return
@@ -178,7 +181,9 @@ extension OutputSpec {
             throw failure("type=oci, docker, tar, local, image or registry")
         }
         guard let destination, !destination.isEmpty else { throw failure("dest=PATH") }
-        guard tar == nil || tar == "true" || tar == "false" else { throw failure("tar=true or tar=false") }
+        for (name, value) in [("tar", tar), ("copy", copy)] {
+            guard [nil, "true", "false"].contains(value) else { throw failure("\(name)=true or \(name)=false") }
+        }
         let kind: Kind
         switch type {
         case "oci": kind = .oci(tar: tar.map { $0 == "true" } ?? (destination == "-" || destination.hasSuffix(".tar")))
@@ -188,10 +193,12 @@ extension OutputSpec {
         }
         let isDirectory = kind == .local || kind == .oci(tar: false)
         guard destination != "-" || !isDirectory else { throw failure("a directory's path, not standard output") }
+        guard copy == nil || kind == .oci(tar: false) else { throw failure("copy with a layout's directory only") }
         self.init(
             kind: kind,
             destination: destination == "-" ? "-" : absolute(destination, in: directory),
-            compression: compression
+            compression: compression,
+            mayShareBlobs: copy != "true"
         )
     }
 

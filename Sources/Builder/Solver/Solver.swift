@@ -170,7 +170,6 @@ final class StepEnvironment: Sendable {
     let callFilters = CallFilters()
     let trace: Trace
     let privilege: Privilege
-    let ahead: BlobsAhead
 
     init(store: Store, work: WorkDirectory, parts: Parts) {
         self.store = store
@@ -193,7 +192,6 @@ final class StepEnvironment: Sendable {
         leaks = parts.leaks
         trace = parts.trace
         privilege = parts.privilege
-        ahead = parts.ahead
         stubs = MountPointStubs(form: store.form)
         let places = StepPlaces(work: work)
         self.places = places
@@ -244,7 +242,6 @@ final class StepEnvironment: Sendable {
         var trace: Trace
         var privilege: Privilege
         var networkHelpers: [NetworkHelper]
-        var ahead: BlobsAhead
         /// How many steps run a command, if none of them is found in the cache.
         var commandCount: Int
     }

@@ -2,6 +2,9 @@ import OCI
 import Store
 
 extension StepRunner {
+    /// Fewer bytes are hashed faster than a thread starts.
+    private static let smallBlobs: Int64 = 1 << 20
+
     /// Sees to it that a base image's layers are in the store.
     func useImage(_ image: ResolvedImage) throws -> StepState {
         let start = Clock.now()
@@ -11,9 +14,11 @@ extension StepRunner {
             let found = ImagePuller.Found(image: image, origin: origin)
             try span(.importing, detail: origin.reference.description) { try bring(found, isComplete: isComplete) }
         } else {
-            for (layer, diffID) in zip(image.manifest.layers, image.config.diffIDs) where try store.layer(diffID) == nil
-            {
-                _ = try span(.importing, detail: layer.digest.description) {
+            let missing = try zip(image.manifest.layers, image.config.diffIDs).filter { try store.layer($1) == nil }
+            let bytes = missing.reduce(0) { $0 + $1.0.size }
+            _ = try inParallel(missing.count, threads: bytes > Self.smallBlobs ? 2 : 1, batch: 1) { number in
+                let (layer, diffID) = missing[number]
+                return try span(.importing, detail: layer.digest.description) {
                     try store.importLayer(layer, diffID: diffID, from: image.layout)
                 }
             }

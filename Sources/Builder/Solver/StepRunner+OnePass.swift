@@ -27,7 +27,6 @@ extension StepRunner {
         guard try store.records(ofDefinition: definition, limit: 1).isEmpty else { return nil }
         let began = Int64(time(nil))
         let start = Clock.now()
-        environment.ahead.stop()
         let produced = try produce(step, selection, on: base)
         let contents = ContentDigests()
         let written = try write(produced, LayerOptions(contents: contents))

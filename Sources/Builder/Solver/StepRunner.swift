@@ -95,7 +95,6 @@ struct StepRunner: Sendable {
         var isHandedOn = false
         defer { if !isHandedOn { lock.release() } }
         if !ignores, let hit = try lookUp(key, base) { return hit }
-        environment.ahead.stop()
         environment.beginFilter()
         let document = key.fields.document()
         let fields = StepFields.encoded(document)

@@ -27,6 +27,29 @@ public struct ContainerPath: Sendable, Hashable {
         self.bytes = bytes
     }
 
+    /// Takes bytes that somebody says are normalised; `nil` where they are not, or there is a zero among them.
+    init?(ifClean bytes: [UInt8]) {
+        guard bytes.withUnsafeBufferPointer(Self.isClean) else { return nil }
+        self.bytes = bytes
+    }
+
+    private static func isClean(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var (length, dots) = (0, 0) // of the component
+        func isName() -> Bool { length > 0 && !(length == dots && dots <= 2) }
+        for byte in bytes {
+            switch byte {
+            case 0: return false
+            case UInt8(ascii: "/"):
+                guard isName() else { return false }
+                (length, dots) = (0, 0)
+            default:
+                length += 1
+                if byte == UInt8(ascii: ".") { dots += 1 }
+            }
+        }
+        return bytes.isEmpty || isName()
+    }
+
     /// The path of `name` in the directory `parent`; `name` is one component, as a directory lists it.
     init(parent: ContainerPath, name: some Collection<UInt8>) {
         var bytes: [UInt8] = []

@@ -149,29 +149,44 @@ private struct IndexDecoder {
         return value
     }
 
-    mutating func string() throws(LayerError) -> ArraySlice<UInt8> {
+    mutating func string() throws(LayerError) -> ArraySlice<UInt8> { bytes[try stringRange()] }
+
+    /// Where the bytes of a string are.
+    mutating func stringRange() throws(LayerError) -> Range<Int> {
         let length = Int(try number(atMost: UInt64(bytes.count - position)))
         guard length <= bytes.count - position else { throw Self.damaged("it ends early") }
         defer { position += length }
-        return bytes[position..<(position + length)]
+        return position..<(position + length)
     }
 
     mutating func path(after previous: ContainerPath?) throws(LayerError) -> ContainerPath {
         let before = previous?.bytes ?? []
         let shared = Int(try number(atMost: UInt64(before.count)))
-        let rest = try string()
+        let rest = try stringRange()
         pathBytes += UInt64(shared + rest.count)
         guard shared + rest.count <= Self.longestPath, pathBytes <= LayerIndex.mostTextBytes else {
             throw Self.damaged("a path is too long")
         }
-        let path = try clean(before[..<shared] + rest)
+        let path = try clean(joined(before, shared, rest))
         if let previous, !(previous < path) { throw Self.damaged("its paths are not in order") }
         return path
     }
 
-    func clean(_ bytes: ArraySlice<UInt8>) throws(LayerError) -> ContainerPath {
-        let path = ContainerPath(cleaning: bytes)
-        guard path.bytes.elementsEqual(bytes), !bytes.contains(0) else { throw Self.damaged("a path is malformed") }
+    /// The first `shared` bytes of `before`, and some of the index's behind them.
+    private func joined(_ before: [UInt8], _ shared: Int, _ rest: Range<Int>) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: shared + rest.count) { buffer, count in
+            let path = UnsafeMutableRawBufferPointer(buffer)
+            before.withUnsafeBytes { path.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<shared])) }
+            bytes.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: path[shared...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[rest]))
+            }
+            count = shared + rest.count
+        }
+    }
+
+    private func clean(_ bytes: [UInt8]) throws(LayerError) -> ContainerPath {
+        guard let path = ContainerPath(ifClean: bytes) else { throw Self.damaged("a path is malformed") }
         return path
     }
 
@@ -205,7 +220,7 @@ private struct IndexDecoder {
         case .directory: return .directory(opaque: false)
         case .opaqueDirectory: return .directory(opaque: true)
         case .symlink: return .symlink(target: Array(try string()))
-        case .hardLink: return .hardLink(target: try clean(try string()))
+        case .hardLink: return .hardLink(target: try clean(Array(try string())))
         case .characterDevice: return .characterDevice(major: try device(), minor: try device())
         case .blockDevice: return .blockDevice(major: try device(), minor: try device())
         case .fifo: return .fifo

@@ -16,7 +16,7 @@ struct BuildResultOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help:
-            "Also writes the result: DIR, or type=oci|docker|tar|local,dest=PATH[,tar=true|false][,compression=gzip|zstd|uncompressed], or type=registry[,name=NAME]."
+            "Also writes the result: DIR, or type=oci|docker|tar|local,dest=PATH[,tar=true|false][,compression=gzip|zstd|uncompressed][,copy=true|false], or type=registry[,name=NAME]."
     )
     var output: [String] = []
 

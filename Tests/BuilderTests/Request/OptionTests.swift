@@ -113,9 +113,17 @@ import Testing
         #expect(try OutputSpec(parsing: text, in: "/work") == expected)
     }
 
+    @Test func blobsOfALayoutAreSharedUnlessACopyIsAskedFor() throws {
+        for (end, mayShare) in [("", true), (",copy=false", true), (",copy=true", false)] {
+            let output = try OutputSpec(parsing: "type=oci,dest=x\(end)", in: "/work")
+            #expect(output.mayShareBlobs == mayShare)
+        }
+    }
+
     @Test(arguments: [
         "", "type=oci", "type=oci,dest=", "type=registry,dest=x", "type=oci,dest=x,compression=bzip2",
-        "type=oci,dest=x,tar=maybe", "type=oci,dest=x,push=true", "type=local,dest=-",
+        "type=oci,dest=x,tar=maybe", "type=oci,dest=x,push=true", "type=local,dest=-", "type=oci,dest=x,copy=maybe",
+        "type=oci,dest=x.tar,copy=true", "type=local,dest=x,copy=true", "type=registry,copy=true",
     ])
     func malformedOutputs(text: String) {
         let error = #expect(throws: MalformedOption.self) { try OutputSpec(parsing: text, in: "/work") }
