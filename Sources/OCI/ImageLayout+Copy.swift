@@ -79,7 +79,7 @@ extension ImageLayout {
         guard rename(source, path) == 0 else { throw HostFileError("rename into place", path, code: errno) }
     }
 
-    /// `FICLONE` of linux/fs.h, a macro: makes a file one with the same content as another. btrfs and XFS can.
+    // A macro of linux/fs.h, FICLONE: gives a file the content of another, which btrfs and XFS do without copying.
     private static let clone: UInt = 0x4004_9409
 
     /// Copies a file of that length without reading it: whether that was possible; if not, both are at their start.

@@ -39,8 +39,7 @@ extension Store {
         try noteVerified(descriptor.digest, stamp)
     }
 
-    /// Brings a blob of another layout into the store: that one's own file where it is possible, else a copy. Either way it is
-    /// checked.
+    /// Brings a blob of another layout into the store, checked: that one's own file where it is possible, else a copy.
     /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``, ``DatabaseError``.
     func bring(_ descriptor: Descriptor, from layout: ImageLayout) throws {
         if try share(descriptor, from: layout, with: images) { return }

@@ -22,9 +22,9 @@ import Testing
         path = store.images.blobPath(layer.digest)
     }
 
-    private func export(to name: String, from store: Store? = nil, sharing: Bool = true) throws {
+    private func export(to name: String, sharing: Bool = true) throws {
         let layout = try ImageLayout(creating: "\(scratch.path)/\(name)")
-        try (store ?? self.store).export(layer.descriptor, to: layout, mayShare: sharing)
+        try store.export(layer.descriptor, to: layout, mayShare: sharing)
     }
 
     /// Makes the blob as old as one that was made yesterday.
@@ -141,6 +141,52 @@ import Testing
         try export(to: "out")
         #expect(layout.hasBlob(layer.descriptor))
         #expect(try scratch.names("../out/blobs/sha256") == [layer.digest.hex])
+    }
+
+    // MARK: The other way
+
+    /// A layout that has the blob, and a store that has not.
+    private func importing(isOld: Bool, _ change: () throws -> Void = {}) throws -> Store {
+        if isOld { try age() }
+        try change()
+        let other = try Store(root: "\(scratch.path)/other")
+        _ = try other.importLayer(layer.descriptor, diffID: layer.diffID, from: store.images)
+        return other
+    }
+
+    private func inode(_ path: String) -> ino_t? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_ino : nil
+    }
+
+    @Test func anOldBlobOfABaseIsShared() throws {
+        let other = try importing(isOld: true)
+        #expect(inode(other.images.blobPath(layer.digest)) == inode(path))
+        #expect(try other.isVerified(layer.digest, try #require(BlobStamp(path))))
+    }
+
+    /// Somebody may still be writing to it.
+    @Test func aFreshBlobOfABaseIsCopied() throws {
+        let other = try importing(isOld: false)
+        #expect(other.images.hasBlob(layer.descriptor))
+        #expect(inode(other.images.blobPath(layer.digest)) != inode(path))
+    }
+
+    @Test func aBlobOfABaseThatOthersMayWriteToIsCopied() throws {
+        let other = try importing(isOld: true) { try #require(chmod(path, 0o666) == 0) }
+        #expect(other.images.hasBlob(layer.descriptor))
+        #expect(inode(other.images.blobPath(layer.digest)) != inode(path))
+    }
+
+    @Test func aDamagedBlobOfABaseIsRefused() throws {
+        #expect(throws: BlobError.self) {
+            _ = try importing(isOld: false) {
+                try damage()
+                try age()
+            }
+        }
+        #expect(try scratch.names("../other/images/blobs/sha256") == [])
+        #expect(HostFile.exists(path))
     }
 
     @Test func whatThisProcessHashedIsRemembered() throws {

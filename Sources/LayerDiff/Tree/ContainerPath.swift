@@ -34,7 +34,7 @@ public struct ContainerPath: Sendable, Hashable {
     }
 
     private static func isClean(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        var (length, dots) = (0, 0) // of the component
+        var (length, dots) = (0, 0)  // of the component
         func isName() -> Bool { length > 0 && !(length == dots && dots <= 2) }
         for byte in bytes {
             switch byte {
