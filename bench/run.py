@@ -133,7 +133,6 @@ def write_results(rows: list[report.Row], lines: list[str], directory: pathlib.P
         [{"workload": row.workload, "mode": row.mode, "builder": row.builder, "peak_bytes": row.peak_bytes,
           "seconds": [run.seconds for run in row.runs], "cpu_seconds": [run.cpu_seconds for run in row.runs]}
          for row in rows], indent=1) + "\n")
-    print(f"\n{directory}/results.md, results.svg, results.json")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -194,8 +193,11 @@ def main() -> int:
             place.mkdir()
             rows += run_workload(workload, used, options, place)
             shutil.rmtree(place)
+            # After each: a run of an hour may be broken off.
+            if rows:
+                write_results(rows, lines, options.results)
         if rows:
-            write_results(rows, lines, options.results)
+            print(f"\n{options.results}/results.md, results.svg, results.json")
     return 0 if rows else 1
 
 

@@ -172,9 +172,9 @@ WORKLOADS = [
     Workload("copy-tree", "RUN cp -a of 8,500 files, 170 MB", ("one changed",), copy_tree, parses_step_time=True),
     Workload("stages", "eight stages of three steps that feed one", ("nothing cached",), stages, keeps_states=True),
     Workload("many-layers", "one more step on 120 layers", ("one changed",), many_layers),
-    Workload("large-file", "COPY of one 2 GB file", ("nothing cached",), large_file),
-    Workload("empty-files", "COPY of 200,000 empty files", ("nothing cached", "all cached"), empty_files),
     Workload("large-base", "base of 170 MB in 5 layers, one step", ("nothing cached",), large_base),
     Workload("ignore", "COPY of 100,000 files less 200 patterns", ("nothing cached", "all cached"), ignore),
     Workload("parse-10mb", "build file of 200,000 lines, 10 MB", ("nothing cached",), parse),
+    Workload("large-file", "COPY of one 2 GB file", ("nothing cached",), large_file),
+    Workload("empty-files", "COPY of 200,000 empty files", ("nothing cached", "all cached"), empty_files),
 ]
