@@ -40,7 +40,7 @@ extension ImageLayout {
         do {
             if ioctl(output, Self.clone, input) == 0 {
                 try verifying ? check(descriptor, output) : checkSize(descriptor, output)
-            } else if try verifying || !Self.copyInKernel(from: input, to: output, count: descriptor.size) {
+            } else if verifying || !Self.copyInKernel(from: input, to: output, count: descriptor.size) {
                 try copy(descriptor, from: input, to: output)
             }
         } catch {
@@ -83,7 +83,7 @@ extension ImageLayout {
     private static let clone: UInt = 0x4004_9409
 
     /// Copies a file of that length without reading it: whether that was possible; if not, both are at their start.
-    private static func copyInKernel(from input: CInt, to output: CInt, count: Int64) throws -> Bool {
+    private static func copyInKernel(from input: CInt, to output: CInt, count: Int64) -> Bool {
         var information = stat()
         guard fstat(input, &information) == 0, information.st_size == count else { return false }
         var done: Int64 = 0

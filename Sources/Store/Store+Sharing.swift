@@ -8,21 +8,31 @@ import OCI
 /// with git. Nobody writes to a file that has its digest for its name, but puts another one in its place; whoever does changes
 /// what the file system says of it, and it is hashed again before it is handed out once more (``BlobStamp``).
 extension Store {
-    /// Gives a layout a blob that it has not got whole: the store's own file under a further name where that `mayShare`
-    /// and is possible, else a copy.
+    /// What giving this store's blobs to a layout as further names of their files takes; `nil` where that cannot be done.
+    public func sharing(with layout: ImageLayout) -> BlobSharing? { BlobSharing(from: images, to: layout) }
+
+    /// Gives a layout a blob that it has not got whole: by `sharing` where there is one and it can be done, else a copy.
     ///
     /// A blob that turns out to be corrupt is removed, so that building again makes it anew.
     /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``, ``DatabaseError``.
-    public func export(_ descriptor: Descriptor, to layout: ImageLayout, mayShare: Bool) throws {
+    public func export(_ descriptor: Descriptor, to layout: ImageLayout, sharing: BlobSharing?) throws {
         guard !layout.hasBlob(descriptor) else { return }
         do {
-            if mayShare, try share(descriptor, from: images, with: layout) { return }
+            if let sharing, try share(descriptor, by: sharing) { return }
             let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
             try copy(descriptor, toNew: part)
             try layout.place(part, as: descriptor)
         } catch let error as BlobError {
-            unlink(images.blobPath(descriptor.digest))
+            drop(descriptor, after: error)
             throw error
+        }
+    }
+
+    /// Removes a corrupt blob; one that could not be read may be read the next time.
+    private func drop(_ descriptor: Descriptor, after error: BlobError) {
+        switch error.problem {
+        case .size, .digest: unlink(images.blobPath(descriptor.digest))
+        case .unreadable, .tooLarge: return
         }
     }
 
@@ -42,53 +52,86 @@ extension Store {
     /// Brings a blob of another layout into the store, checked: that one's own file where it is possible, else a copy.
     /// - Throws: ``BlobError`` where the blob is not what its digest says, ``HostFileError``, ``DatabaseError``.
     func bring(_ descriptor: Descriptor, from layout: ImageLayout) throws {
-        if try share(descriptor, from: layout, with: images) { return }
+        if let sharing = BlobSharing(from: layout, to: images), try share(descriptor, by: sharing) { return }
         let work = try makeWorkDirectory()
         try layout.copy(descriptor, to: images, by: work.unique("blob"))
     }
 
-    /// Makes a blob of one layout, known to be whole or hashed now, a blob of another by a further name: whether that could
-    /// be done.
-    private func share(_ descriptor: Descriptor, from source: ImageLayout, with target: ImageLayout) throws -> Bool {
-        let began = Self.now
+    /// Sees to it that blobs are what their digests say before they go elsewhere than into a layout.
+    ///
+    /// A blob that turns out to be corrupt is removed, so that building again makes it anew.
+    /// - Throws: ``BlobError`` where one is not, ``DatabaseError``.
+    public func verify(_ blobs: [Descriptor]) throws {
+        for blob in blobs {
+            do {
+                try check(blob, BlobStamp(images.blobPath(blob.digest)))
+            } catch let error as BlobError {
+                drop(blob, after: error)
+                throw error
+            }
+        }
+    }
+
+    /// Hashes a blob of the store that has this stamp, unless it is known to be what it was when it was hashed last.
+    private func check(_ descriptor: Descriptor, _ stamp: BlobStamp?) throws {
         let digest = descriptor.digest
-        let path = source.blobPath(digest)
-        guard descriptor.size >= Self.smallestRemembered, let stamp = BlobStamp(path),
-            let attributes = FileAttributes(of: digest.hex, in: "\(source.path)/blobs/sha256"),
-            attributes == FileAttributes(of: "oci-layout", in: target.path)
+        let isRemembered = descriptor.size >= Self.smallestRemembered
+        let began = Self.now
+        if isFresh(digest) { return }
+        if isRemembered, let stamp, try isVerified(digest, stamp) { return }
+        try images.verify(descriptor)
+        guard isRemembered, let stamp, stamp.isSettled(at: began),
+            BlobStamp(images.blobPath(digest))?.text == stamp.text
+        else { return }
+        try noteVerified(digest, stamp)
+    }
+
+    /// Gives a blob of one layout a further name in another, checked: whether that could be done.
+    private func share(_ descriptor: Descriptor, by sharing: BlobSharing) throws -> Bool {
+        let digest = descriptor.digest
+        let isOwn = sharing.source.path == images.path
+        let target = sharing.target.blobPath(digest)
+        guard let stamp = BlobStamp(sharing.source.blobPath(digest)), sharing.looksLikeCopy(digest, stamp),
+            // Whoever is writing to somebody else's file now could do so without a sign.
+            isOwn || stamp.isSettled(at: Self.now)
         else { return false }
-        let isOwn = source.path == images.path
-        let isKnown = try isOwn && (isFresh(digest) || isVerified(digest, stamp))
-        // Whoever is writing to somebody else's file now could do so without a sign.
-        guard isOwn || stamp.isSettled(at: began) else { return false }
-        if !isKnown { try source.verify(descriptor) }
-        guard Glibc.link(path, target.blobPath(digest)) == 0 else { return false }
-        guard BlobStamp(target.blobPath(digest))?.text == stamp.text else {
-            unlink(target.blobPath(digest))
+        try isOwn ? check(descriptor, stamp) : sharing.source.verify(descriptor)
+        guard Glibc.link(sharing.source.blobPath(digest), target) == 0 else { return false }
+        guard BlobStamp(target)?.text == stamp.text else {
+            unlink(target)
             return false
         }
-        if !isKnown, stamp.isSettled(at: began) { try noteVerified(digest, stamp) }
+        if !isOwn, descriptor.size >= Self.smallestRemembered { try noteVerified(digest, stamp) }
         return true
     }
 }
 
-/// Whose a file is, and who may do what with it: a file that is shared must look as a copy would.
-private struct FileAttributes: Equatable {
-    private let owner: uid_t
-    private let group: gid_t
-    private let mode: mode_t
-    /// Access lists and security labels among them.
-    private let attributes: [ExtendedAttribute]
+/// Two layouts of which one can have the other's blobs by further names of their files.
+public struct BlobSharing: Sendable {
+    let source: ImageLayout
+    let target: ImageLayout
+    private let blobs: Directory
+    /// What files look like that are made in the target: group, mode, access lists and security labels.
+    private let usual: BlobStamp
+    private let usualAttributes: [ExtendedAttribute]
 
-    /// The attributes of a file in a directory; `nil` where they cannot be read.
-    init?(of name: String, in directory: String) {
-        var status = stat()
-        guard lstat("\(directory)/\(name)", &status) == 0,
-            let attributes = try? Directory(path: directory).extendedAttributes(ContainerPath(name))
+    init?(from source: ImageLayout, to target: ImageLayout) {
+        guard let blobs = try? Directory(path: "\(source.path)/blobs/sha256"),
+            let usual = BlobStamp("\(target.path)/oci-layout"),
+            let attributes = try? Directory(path: target.path).extendedAttributes(ContainerPath("oci-layout"))
         else { return nil }
-        owner = status.st_uid
-        group = status.st_gid
-        mode = status.st_mode
-        self.attributes = attributes
+        self.source = source
+        self.target = target
+        self.blobs = blobs
+        self.usual = usual
+        usualAttributes = attributes
+    }
+
+    /// Whether a blob's file is for the same people as a copy of it would be.
+    func looksLikeCopy(_ digest: Digest, _ stamp: BlobStamp) -> Bool {
+        guard stamp.mode == usual.mode, stamp.group == usual.group,
+            let attributes = try? blobs.extendedAttributes(ContainerPath(digest.hex))
+        else { return false }
+        return attributes == usualAttributes
     }
 }

@@ -47,7 +47,9 @@ extension Store {
             case .zstd: .zstd(level: 3)
             }
         let options = LayerOptions(compression: compression, latestModification: latest)
-        let blob = try openBlob(of: variant.source).withDescriptor { source in
+        guard let record = try layer(variant.source) else { throw StoreError.missingLayer(variant.source) }
+        try verify([record.descriptor])
+        let blob = try openBlob(record.digest).withDescriptor { source in
             try output.withDescriptor { try LayerRewriter.rewrite(source, to: $0, options: options) }
         }
         try publishBlob(temporary, as: blob.digest)

@@ -35,16 +35,21 @@ struct BlobStamp {
     let text: String
     /// Whether the file has one name.
     let isOnlyName: Bool
+    /// The file's type and mode, and its group; its owner is this process's user.
+    let (mode, group): (mode_t, gid_t)
     private let modified: Int64
 
-    /// The stamp of the blob at `path`; `nil` where there is none, or it is not for this process's user alone to write to.
+    /// The stamp of the file at `path`; `nil` where there is none, or it is not for this process's user alone to write to.
     init?(_ path: String) {
         var status = stat()
-        guard stat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else { return nil }
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o022 == 0,
+            status.st_uid == geteuid()
+        else { return nil }
         text = [
             Int(status.st_dev), Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
         ].map(String.init).joined(separator: " ")
         isOnlyName = status.st_nlink == 1
+        (mode, group) = (status.st_mode, status.st_gid)
         modified = Int64(status.st_mtim.tv_sec)
     }
 
@@ -53,7 +58,7 @@ struct BlobStamp {
 }
 
 extension Store {
-    /// Smaller blobs are hashed, and copied, faster than looked up.
+    /// Smaller blobs are hashed faster than looked up.
     static let smallestRemembered: Int64 = 64 << 10
 
     /// What to keep of a layer's blob that this process hashed while it wrote or read it; `nil` where that is not worth it.

@@ -109,10 +109,32 @@ class SharedBlobs(Case):
         self.assertFalse(self.is_shared(self.directory / "again"))
         self.assertEqual((self.directory / "again/blobs/sha256" / self.large.name).stat().st_uid, os.geteuid())
 
-    def test_a_blob_that_was_written_to_in_a_layout_is_told_of_and_made_anew(self):
-        with open(self.directory / "first/blobs/sha256" / self.large.name, "r+b") as file:
+    def damage(self, layout: pathlib.Path) -> None:
+        self.assertTrue(self.is_shared(layout))
+        with open(layout / "blobs/sha256" / self.large.name, "r+b") as file:
             file.seek(5000)
             file.write(b"damage")
+
+    def test_damage_is_found_on_the_other_ways_out_too(self):
+        ways = {kind: f"type={kind},dest={self.directory}/{kind}.tar" for kind in ("oci", "docker")}
+        ways["zstd"] = f"type=oci,dest={self.directory}/zstd,compression=zstd"
+        for name, output in ways.items():
+            with self.subTest(name):
+                self.build(BUILDFILE, "-o", self.directory / f"{name}-before")
+                self.damage(self.directory / f"{name}-before")
+                failed = self.build(BUILDFILE, "-o", output, expect=None)
+                self.assertMentions(failed, "corrupt", self.large.name)
+                self.assertFalse(pathlib.Path(output.partition("dest=")[2]).exists())
+        with self.subTest("save"):
+            self.build(BUILDFILE, "-o", self.directory / "save-before")
+            self.damage(self.directory / "save-before")
+            saved = self.run_swbuild("save", "test:latest", "-o", self.directory / "saved.tar")
+            self.assertNotEqual(saved.status, 0)
+            self.assertMentions(saved, "corrupt", self.large.name)
+            self.assertFalse((self.directory / "saved.tar").exists())
+
+    def test_a_blob_that_was_written_to_in_a_layout_is_told_of_and_made_anew(self):
+        self.damage(self.directory / "first")
         failed = self.build(BUILDFILE, "-o", self.directory / "damaged", expect=None)
         self.assertNotEqual(failed.status, 0)
         self.assertMentions(failed, "corrupt", self.large.name)

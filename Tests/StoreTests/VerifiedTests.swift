@@ -24,7 +24,7 @@ import Testing
 
     private func export(to name: String, sharing: Bool = true) throws {
         let layout = try ImageLayout(creating: "\(scratch.path)/\(name)")
-        try store.export(layer.descriptor, to: layout, mayShare: sharing)
+        try store.export(layer.descriptor, to: layout, sharing: sharing ? store.sharing(with: layout) : nil)
     }
 
     /// Makes the blob as old as one that was made yesterday.

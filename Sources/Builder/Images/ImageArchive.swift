@@ -22,6 +22,9 @@ struct ImageArchive {
         }
     }
 
+    /// The blobs that the archive consists of, some of them perhaps more than once.
+    var blobs: [Descriptor] { trees.flatMap(\.blobs) }
+
     /// All entries, in byte order of their paths; `platform` is the image that Docker's form takes of an index.
     /// - Throws: ``DocumentError``, ``FileError``, or ``ImageNotFound`` where there is none for the platform.
     func entries(_ form: ArchiveForm, platform: Platform) throws -> [LayerEntry] {
@@ -39,7 +42,7 @@ struct ImageArchive {
         let directory = try Directory(path: layout.path)
         var entries = [Self.directory("blobs"), Self.directory("blobs/sha256")]
         var seen: Set<Digest> = []
-        for blob in trees.flatMap(\.blobs) where seen.insert(blob.digest).inserted {
+        for blob in blobs where seen.insert(blob.digest).inserted {
             let path = ContainerPath("blobs/sha256/\(blob.digest.hex)")
             entries.append(
                 LayerEntry(entry: Self.plain(path, .file(size: blob.size)), content: .file(directory, path))

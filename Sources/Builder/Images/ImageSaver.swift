@@ -17,6 +17,7 @@ public struct ImageSaver: Sendable {
         let hold = try store.holdForBuild()
         defer { withExtendedLifetime(hold) {} }
         let archive = try ImageArchive(collect(images), of: store.images)
+        try store.verify(archive.blobs)
         let options = LayerOptions(compression: .none)
         let entries = try archive.entries(form, platform: platform)
         _ = try LayerWriter.begin(entries, blob: FileDescriptor(rawValue: file), options: options).finish()

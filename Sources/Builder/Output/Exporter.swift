@@ -63,18 +63,20 @@ struct Exporter {
         let missing = blobs.filter { !layout.hasBlob($0) }
         guard !missing.isEmpty else { return }
         let threads = missing.reduce(0) { $0 + $1.size } > Self.smallBlobs ? 2 : 1
+        let sharing = mayShare ? store.sharing(with: layout) : nil
         try await onThread {
             _ = try inParallel(missing.count, threads: threads, batch: 1) { number in
                 let blob = missing[number]
                 try trace.span(.blob, detail: blob.digest.description) {
-                    try store.export(blob, to: layout, mayShare: mayShare)
+                    try store.export(blob, to: layout, sharing: sharing)
                 }
             }
         }
     }
 
     private func archiveEntries(_ form: ArchiveForm) throws -> [LayerEntry] {
-        try ImageArchive([named], of: store.images).entries(form, platform: image.config.platform)
+        try store.verify(blobs)
+        return try ImageArchive([named], of: store.images).entries(form, platform: image.config.platform)
     }
 
     // MARK: Root file systems
