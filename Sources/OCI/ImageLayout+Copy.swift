@@ -14,6 +14,11 @@ extension ImageLayout {
         try target.place(temporary, as: descriptor)
     }
 
+    /// A name that nobody else uses, beside a blob's place, for what is to be moved there.
+    public func partPath(_ digest: Digest) -> String {
+        "\(blobPath(digest)).\(UInt64.random(in: 0...UInt64.max)).part"
+    }
+
     /// Moves a file that holds a blob to its place in the layout.
     /// - Throws: ``HostFileError``; the file is gone then.
     public func place(_ file: String, as descriptor: Descriptor) throws {
@@ -30,9 +35,7 @@ extension ImageLayout {
     /// Where the file system can, both files share what is on the disk until one of them is written to.
     /// - Throws: ``BlobError`` where the blob is not what the descriptor says, ``HostFileError``; nothing is left then.
     public func copy(_ descriptor: Descriptor, toNew path: String, verifying: Bool) throws {
-        let source = blobPath(descriptor.digest)
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
+        let input = try openForReading(descriptor)
         defer { close(input) }
         let output = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard output >= 0 else { throw HostFileError("create", path, code: errno) }
@@ -52,11 +55,23 @@ extension ImageLayout {
     /// Reads a blob and checks its size and digest.
     /// - Throws: ``BlobError`` where the blob is not what the descriptor says.
     public func verify(_ descriptor: Descriptor) throws {
-        let source = blobPath(descriptor.digest)
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", source, code: errno))) }
+        let input = try openForReading(descriptor)
         defer { close(input) }
         try check(descriptor, input)
+    }
+
+    /// Opens a blob, without waiting for whoever writes to a pipe that is there in its place.
+    private func openForReading(_ descriptor: Descriptor) throws -> CInt {
+        let name = blobPath(descriptor.digest)
+        let file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard file >= 0 else { throw failure(descriptor, .unreadable(HostFileError("open", name, code: errno))) }
+        var information = stat()
+        guard fstat(file, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+            close(file)
+            let problem = HostFileError("read", name, code: EINVAL, isNoRegularFile: true)
+            throw failure(descriptor, .unreadable(problem))
+        }
+        return file
     }
 
     private func check(_ descriptor: Descriptor, _ file: CInt) throws {

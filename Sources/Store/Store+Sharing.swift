@@ -4,8 +4,8 @@ import OCI
 
 /// Blobs that go from one layout to another, of which the store's images are one.
 ///
-/// Where two layouts are on one file system, a large blob is one file with a name in each, as the objects of a local clone are
-/// with git. Nobody writes to a file that has its digest for its name, but puts another one in its place; whoever does changes
+/// Where two layouts are on one file system, a blob is one file with a name in each, as the objects of a local clone are with
+/// git. Nobody writes to a file that has its digest for its name, but puts another one in its place; whoever does changes
 /// what the file system says of it, and it is hashed again before it is handed out once more (``BlobStamp``).
 extension Store {
     /// What giving this store's blobs to a layout as further names of their files takes; `nil` where that cannot be done.
@@ -19,7 +19,7 @@ extension Store {
         guard !layout.hasBlob(descriptor) else { return }
         do {
             if let sharing, try share(descriptor, by: sharing) { return }
-            let part = "\(layout.blobPath(descriptor.digest)).\(UInt64.random(in: 0...UInt64.max)).part"
+            let part = layout.partPath(descriptor.digest)
             try copy(descriptor, toNew: part)
             try layout.place(part, as: descriptor)
         } catch let error as BlobError {
@@ -36,17 +36,13 @@ extension Store {
         }
     }
 
-    /// Copies a blob of the store to a new file, and hashes it on the way unless it is known to be what it was when it was
-    /// hashed last.
+    /// Copies a blob of the store to a new file, and hashes it on the way unless it is known.
     private func copy(_ descriptor: Descriptor, toNew file: String) throws {
-        let path = images.blobPath(descriptor.digest)
         let began = Self.now
-        let stamp = descriptor.size >= Self.smallestRemembered ? BlobStamp(path) : nil
-        var isKnown = isFresh(descriptor.digest)
-        if !isKnown, let stamp { isKnown = try isVerified(descriptor.digest, stamp) }
+        let stamp = BlobStamp(images.blobPath(descriptor.digest))
+        let isKnown = try isKnown(descriptor, stamp)
         try images.copy(descriptor, toNew: file, verifying: !isKnown)
-        guard !isKnown, let stamp, stamp.isSettled(at: began), BlobStamp(path)?.text == stamp.text else { return }
-        try noteVerified(descriptor.digest, stamp)
+        if !isKnown { try noteHashed(descriptor, stamp, at: began) }
     }
 
     /// Brings a blob of another layout into the store, checked: that one's own file where it is possible, else a copy.
@@ -72,35 +68,44 @@ extension Store {
         }
     }
 
-    /// Hashes a blob of the store that has this stamp, unless it is known to be what it was when it was hashed last.
+    /// Hashes a blob of the store that has this stamp, unless it is known.
     private func check(_ descriptor: Descriptor, _ stamp: BlobStamp?) throws {
-        let digest = descriptor.digest
-        let isRemembered = descriptor.size >= Self.smallestRemembered
         let began = Self.now
-        if isFresh(digest) { return }
-        if isRemembered, let stamp, try isVerified(digest, stamp) { return }
+        guard try !isKnown(descriptor, stamp) else { return }
         try images.verify(descriptor)
-        guard isRemembered, let stamp, stamp.isSettled(at: began),
-            BlobStamp(images.blobPath(digest))?.text == stamp.text
+        try noteHashed(descriptor, stamp, at: began)
+    }
+
+    /// Whether a blob of the store is what it was when it was hashed last; one that somebody else may write to never is.
+    private func isKnown(_ descriptor: Descriptor, _ stamp: BlobStamp?) throws -> Bool {
+        guard let stamp else { return false }
+        if isFresh(descriptor.digest) { return true }
+        return try descriptor.size >= Self.smallestRemembered && isVerified(descriptor.digest, stamp)
+    }
+
+    /// Remembers a blob that had this stamp when hashing it began, if nobody can have changed it since.
+    private func noteHashed(_ descriptor: Descriptor, _ stamp: BlobStamp?, at began: Int64) throws {
+        guard descriptor.size >= Self.smallestRemembered, let stamp, stamp.isSettled(at: began),
+            BlobStamp(images.blobPath(descriptor.digest))?.text == stamp.text
         else { return }
-        try noteVerified(digest, stamp)
+        try noteVerified(descriptor.digest, stamp)
     }
 
     /// Gives a blob of one layout a further name in another, checked: whether that could be done.
     private func share(_ descriptor: Descriptor, by sharing: BlobSharing) throws -> Bool {
         let digest = descriptor.digest
         let isOwn = sharing.source.path == images.path
-        let target = sharing.target.blobPath(digest)
+        let part = sharing.target.partPath(digest)
         guard let stamp = BlobStamp(sharing.source.blobPath(digest)), sharing.looksLikeCopy(digest, stamp),
             // Whoever is writing to somebody else's file now could do so without a sign.
             isOwn || stamp.isSettled(at: Self.now)
         else { return false }
         try isOwn ? check(descriptor, stamp) : sharing.source.verify(descriptor)
-        guard Glibc.link(sharing.source.blobPath(digest), target) == 0 else { return false }
-        guard BlobStamp(target)?.text == stamp.text else {
-            unlink(target)
-            return false
-        }
+        guard Glibc.link(sharing.source.blobPath(digest), part) == 0 else { return false }
+        // It stays where the file has the other name already: renaming does nothing then.
+        defer { unlink(part) }
+        guard BlobStamp(part)?.text == stamp.text else { return false }
+        try sharing.target.place(part, as: descriptor)
         if !isOwn, descriptor.size >= Self.smallestRemembered { try noteVerified(digest, stamp) }
         return true
     }

@@ -143,6 +143,39 @@ import Testing
         #expect(try scratch.names("../out/blobs/sha256") == [layer.digest.hex])
     }
 
+    @Test func aBlobThatOthersMayWriteToIsHashedEvenByWhoMadeIt() throws {
+        let maker = try scratch.store()
+        try maker.insert(layer, tree: nil)
+        try #require(maker.isFresh(layer.digest))
+        try #require(chmod(path, 0o666) == 0)
+        try damage()
+        #expect(throws: BlobError.self) { try maker.verify([layer.descriptor]) }
+    }
+
+    @Test func aBlobThatCannotBeReadIsNotRemoved() throws {
+        try #require(unlink(path) == 0 && symlink(path, path) == 0)
+        #expect(throws: BlobError.self) { try store.verify([layer.descriptor]) }
+        #expect(throws: BlobError.self) { try export(to: "out") }
+        var status = stat()
+        #expect(lstat(path, &status) == 0)
+    }
+
+    /// Whoever opens a pipe to read waits for somebody who writes.
+    @Test(.timeLimit(.minutes(1)))
+    func aPipeInABlobsPlaceIsNotWaitedFor() throws {
+        try #require(unlink(path) == 0 && mkfifo(path, 0o644) == 0)
+        let error = #expect(throws: BlobError.self) { _ = try importing(isOld: false) }
+        #expect(error?.description.contains("regular file") == true)
+    }
+
+    @Test(arguments: [true, false])
+    func pruningFreesWhatNoLayoutHas(sharing: Bool) throws {
+        try export(to: "out", sharing: sharing)
+        let freed = try store.prune(keepingHours: nil)
+        #expect(!HostFile.exists(path))
+        #expect((freed >= layer.size) == !sharing)
+    }
+
     // MARK: The other way
 
     /// A layout that has the blob, and a store that has not.

@@ -110,6 +110,7 @@ public struct ImagePusher: Sendable {
         let sources = try store.repositories(with: blob.digest)
             .compactMap { try? ImageReference(parsing: $0) }
             .filter { $0.registry == name.registry && $0.repository != name.repository }
+        try store.verify([blob])
         let file = try store.openBlob(blob.digest)
         let sent = Mutex<Int64>(0)
         let outcome = try withExtendedLifetime(file) {
