@@ -146,6 +146,7 @@ public struct BlobError: Error, Sendable, CustomStringConvertible {
         let what =
             switch problem {
             case .unreadable(let error) where error.isMissing: "is missing"
+            case .unreadable(let error) where error.isNoRegularFile: "is no regular file"
             case .unreadable(let error): "cannot be read (\(error))"
             case .size(let found, let expected): "has \(found) bytes instead of \(expected)"
             case .digest(let found): "is corrupt: its content has the digest \(found)"

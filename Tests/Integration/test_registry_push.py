@@ -55,6 +55,21 @@ class Pushes(RegistryCase):
                          [("HEAD", "blobs", 200)] * blobs + [("PUT", "manifests", 201)])
         self.assertIn("nothing new", again.stderr)
 
+    def test_a_damaged_blob_is_found_before_it_is_sent(self):
+        self.make(BUILDFILE, "-t", self.name)
+        layer = self.inspect(self.name)["manifest"]["layers"][-1]["digest"].partition(":")[2]
+        path = self.state / "images/blobs/sha256" / layer
+        damaged = bytearray(path.read_bytes())
+        damaged[20] ^= 1
+        path.write_bytes(damaged)
+        self.registry.new_requests()
+        failed = self.swbuild("push", self.name, expect=1)
+        self.assertMentions(failed, "corrupt", layer)
+        self.assertNotIn(("PUT", "manifests", 201), self.registry.new_requests())
+        # It is gone, and made anew.
+        self.make(BUILDFILE, "-t", self.name)
+        self.swbuild("push", self.name)
+
     def test_layers_of_the_base_are_mounted(self):
         base = self.seed(self.registry)
         self.make(f"FROM {base}\nCOPY . /here\n", "-t", self.name)
